@@ -1,0 +1,439 @@
+//! What was typed: the options, their help, and nothing about what they mean.
+
+use std::ffi::{OsStr, OsString};
+use std::fmt;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::builder::{OsStringValueParser, TypedValueParser as _};
+use clap::{ArgAction, Parser, ValueEnum, ValueHint};
+use nix::sys::signal::Signal;
+
+use crate::policy::{BackoffRange, RestartWhen};
+
+/// The line in which options and COMMAND stand.
+const USAGE: &str =
+    "rwatch [OPTIONS] [--] COMMAND [ARGS]...\n       rwatch [OPTIONS] --exec STRING";
+
+const EXAMPLES: &str = "\
+Examples:
+  rwatch -- node server.js
+      Watch the current directory; restart on every change.
+  rwatch --watch app --watch libs -- node server.js
+      Watch these only.
+  rwatch -e rs,toml -i '*_test.rs' -- cargo run
+      Only files that end in .rs or .toml, but not the tests.
+  rwatch -m 5 -- ./server
+      Watch nothing; restart when it exits, 5 times at most.
+  rwatch -m 5 --watch src -- ./server
+      Both. A change gives it five new chances.
+
+Exit codes:
+  COMMAND's own; 128+n if signal n killed it; 127 not found; 126 not executable.
+  After Ctrl-C, SIGTERM or SIGHUP rwatch stops COMMAND and dies of that signal.
+  2 for a wrong command line; 125 for errors of rwatch's own.";
+
+/// Runs COMMAND in its own process group and restarts it when watched files change or when it exits
+#[derive(Debug, Parser)]
+#[allow(clippy::struct_excessive_bools)] // flags are bools
+#[command(
+    name = "rwatch",
+    version,
+    override_usage = USAGE,
+    after_long_help = EXAMPLES,
+    max_term_width = 100,
+    disable_help_flag = true,
+    disable_version_flag = true
+)]
+pub struct Args {
+    /// The program to run, and its arguments
+    ///
+    /// Passed on byte for byte, without a shell. Everything from the first word on that is no
+    /// option of rwatch belongs to COMMAND; `--` makes it explicit.
+    #[arg(
+        value_name = "COMMAND",
+        required_unless_present = "exec",
+        conflicts_with = "exec",
+        trailing_var_arg = true,
+        num_args = 1..,
+        value_hint = ValueHint::CommandWithArguments,
+        hide = true,
+    )]
+    pub command: Vec<OsString>,
+
+    /// Watch this file, directory or glob (repeatable)
+    ///
+    /// A glob stands in quotes: 'src/**/*.ts'; `*` does not cross `/`. A path that exists is taken
+    /// literally, even with `[`, `{` or `!` in it. The path may not exist yet. Default: the
+    /// current directory, or nothing with --max-restarts.
+    #[arg(short, long, value_name = "PATH", help_heading = "Watching", value_hint = ValueHint::AnyPath)]
+    pub watch: Vec<PathBuf>,
+
+    /// Only names with these extensions: js,ts (repeatable)
+    ///
+    /// `js,ts` and '.js .ts' mean the same. Default: every file.
+    #[arg(short, long, value_name = "LIST", help_heading = "Watching", value_parser = extensions)]
+    pub ext: Vec<Extensions>,
+
+    /// Do not watch what matches this glob (repeatable)
+    ///
+    /// In gitignore syntax, relative to the current directory. A leading `!` re-includes what an
+    /// ignore file or the built-in list hides: -i '!*.log'.
+    #[arg(
+        short,
+        long,
+        value_name = "GLOB",
+        help_heading = "Watching",
+        allow_hyphen_values = true
+    )]
+    pub ignore: Vec<String>,
+
+    /// Watch what .gitignore, .ignore and the built-in list hide
+    ///
+    /// The built-in list: .git .hg .svn .jj node_modules __pycache__ .venv, target/ beside a
+    /// Cargo.toml, and the droppings of editors: *.swp *.swx *~ .#* #*# 4913 *.tmp .DS_Store.
+    #[arg(long, help_heading = "Watching")]
+    pub no_ignore: bool,
+
+    /// Quiet time that ends a burst of changes
+    ///
+    /// 200ms, 2s, 1m, or bare seconds. Default: adaptive, from a few milliseconds for a single
+    /// save upwards.
+    #[arg(short, long, value_name = "DUR", help_heading = "Watching", value_parser = duration)]
+    pub delay: Option<Duration>,
+
+    /// At most N restarts after exits, then exit
+    ///
+    /// Then rwatch exits with COMMAND's last code. Implies --restart always, and no default
+    /// watching. Restarts because of changes do not count, and restore the budget.
+    #[arg(
+        short,
+        long,
+        value_name = "N",
+        help_heading = "Restarting",
+        allow_negative_numbers = true
+    )]
+    pub max_restarts: Option<u32>,
+
+    /// Restart when COMMAND exits: never, on-failure, always
+    ///
+    /// Default: never, which is to wait for a change.
+    #[arg(
+        short,
+        long,
+        value_name = "WHEN",
+        help_heading = "Restarting",
+        hide_possible_values = true
+    )]
+    pub restart: Option<When>,
+
+    /// Pause before a restart after an exit [100ms..30s]
+    ///
+    /// It doubles from MIN to MAX, and begins anew after a run of 10 s or a change.
+    #[arg(long, value_name = "MIN..MAX", help_heading = "Restarting", value_parser = backoff)]
+    pub backoff: Option<BackoffRange>,
+
+    /// Do not start until the first change
+    #[arg(short, long, help_heading = "Restarting")]
+    pub postpone: bool,
+
+    /// Run this shell string instead of COMMAND
+    ///
+    /// By `sh -c`. Options of rwatch may follow it.
+    #[arg(
+        short = 'x',
+        long,
+        value_name = "STRING",
+        help_heading = "Restarting",
+        allow_hyphen_values = true
+    )]
+    pub exec: Option<OsString>,
+
+    /// Stop signal: name or number [TERM]
+    #[arg(short, long, value_name = "SIG", help_heading = "Stopping", value_parser = signal, allow_negative_numbers = true)]
+    pub signal: Option<Signal>,
+
+    /// From the stop signal to SIGKILL [5s]
+    #[arg(long, value_name = "DUR", help_heading = "Stopping", value_parser = duration)]
+    pub stop_timeout: Option<Duration>,
+
+    /// Clear the screen at each start, on a terminal
+    #[arg(short, long, help_heading = "Output")]
+    pub clear: bool,
+
+    /// Say nothing but errors
+    #[arg(short, long, help_heading = "Output", conflicts_with = "verbose")]
+    pub quiet: bool,
+
+    /// Say every decision and its reason
+    #[arg(short, long, help_heading = "Output")]
+    pub verbose: bool,
+
+    /// Colour: auto, always, never [auto]
+    ///
+    /// auto: standard error is a terminal and `NO_COLOR` is not set.
+    #[arg(
+        long,
+        value_name = "WHEN",
+        help_heading = "Output",
+        hide_possible_values = true
+    )]
+    pub color: Option<Color>,
+
+    /// Directory for COMMAND
+    #[arg(short = 'C', long, value_name = "DIR", help_heading = "Output", value_hint = ValueHint::DirPath)]
+    pub chdir: Option<PathBuf>,
+
+    /// Environment for COMMAND (repeatable)
+    #[arg(short = 'E', long, value_name = "K=V", help_heading = "Output", value_parser = OsStringValueParser::new().try_map(|text| variable(&text)))]
+    pub env: Vec<Variable>,
+
+    /// Print help (-h: short, --help: long)
+    #[arg(short, long, action = ArgAction::Help, help_heading = "Output")]
+    help: Option<bool>,
+
+    /// Print version
+    #[arg(short = 'V', long, action = ArgAction::Version, help_heading = "Output")]
+    version: Option<bool>,
+}
+
+/// When to restart after an exit.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum When {
+    /// Wait for a change.
+    Never,
+    /// After codes other than 0, and deaths by signal.
+    OnFailure,
+    /// After every exit.
+    Always,
+}
+
+impl From<When> for RestartWhen {
+    fn from(when: When) -> Self {
+        match when {
+            When::Never => Self::Never,
+            When::OnFailure => Self::OnFailure,
+            When::Always => Self::Always,
+        }
+    }
+}
+
+/// When to print in colour.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Color {
+    /// On a terminal, unless `NO_COLOR` is set.
+    #[default]
+    Auto,
+    /// In any case.
+    Always,
+    /// In no case.
+    Never,
+}
+
+/// The extensions that one `--ext` lists, without their dots.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Extensions(pub Vec<String>);
+
+/// One variable of `--env`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Variable(pub OsString, pub OsString);
+
+/// Why a value makes no sense.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Invalid(&'static str);
+
+impl fmt::Display for Invalid {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0)
+    }
+}
+
+impl std::error::Error for Invalid {}
+
+const NO_DURATION: Invalid = Invalid("expected a duration such as 200ms, 2s, 1m or 2.5 (seconds)");
+
+fn duration(text: &str) -> Result<Duration, Invalid> {
+    let units = [
+        ("ms", 0.001),
+        ("s", 1.0),
+        ("m", 60.0),
+        ("h", 3600.0),
+        ("", 1.0),
+    ];
+    let (number, unit) = units
+        .into_iter()
+        .find_map(|(name, unit)| Some((text.strip_suffix(name)?, unit)))
+        .unwrap_or((text, 1.0));
+    // Rust's floats may be words, and have signs and exponents; a duration has not.
+    let plain = number
+        .bytes()
+        .all(|byte| byte.is_ascii_digit() || byte == b'.');
+    let seconds: f64 = number.parse().ok().filter(|_| plain).ok_or(NO_DURATION)?;
+    Duration::try_from_secs_f64(seconds * unit)
+        .ok()
+        .filter(|duration| *duration <= Duration::from_secs(365 * 24 * 3600))
+        .ok_or(Invalid("a duration may be a year at most"))
+}
+
+fn backoff(text: &str) -> Result<BackoffRange, Invalid> {
+    let (min, max) = text
+        .split_once("..")
+        .ok_or(Invalid("expected MIN..MAX, such as 100ms..30s"))?;
+    let range = BackoffRange {
+        min: duration(min)?,
+        max: duration(max)?,
+    };
+    if range.min > range.max {
+        return Err(Invalid("MIN is longer than MAX"));
+    }
+    Ok(range)
+}
+
+fn extensions(text: &str) -> Result<Extensions, Invalid> {
+    let names = text.split(|c: char| c == ',' || c.is_whitespace());
+    let names = names.map(|name| name.trim_start_matches('*').trim_start_matches('.'));
+    let names: Vec<String> = names
+        .filter(|name| !name.is_empty())
+        .map(str::to_owned)
+        .collect();
+    if names.is_empty() {
+        return Err(Invalid("expected extensions such as js,ts"));
+    }
+    if names.iter().any(|name| name.contains('/')) {
+        return Err(Invalid("an extension has no `/`; --watch takes paths"));
+    }
+    Ok(Extensions(names))
+}
+
+fn signal(text: &str) -> Result<Signal, Invalid> {
+    let found = if let Ok(number) = text.parse::<i32>() {
+        Signal::try_from(number).ok()
+    } else {
+        let name = text.to_ascii_uppercase();
+        let name = name.strip_prefix("SIG").unwrap_or(&name);
+        format!("SIG{name}").parse().ok()
+    };
+    found.ok_or(Invalid("expected a signal such as TERM, SIGINT or 15"))
+}
+
+fn variable(text: &OsStr) -> Result<Variable, Invalid> {
+    let bytes = text.as_bytes();
+    match bytes.iter().position(|&byte| byte == b'=') {
+        None | Some(0) => Err(Invalid("expected NAME=VALUE")),
+        Some(at) => Ok(Variable(
+            OsStr::from_bytes(&bytes[..at]).to_owned(),
+            OsString::from_vec(bytes[at + 1..].to_vec()),
+        )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_definition_is_sound() {
+        Args::command().debug_assert();
+    }
+
+    #[track_caller]
+    fn check_duration(text: &str, expected: Option<u64>) {
+        let found = duration(text).ok().map(|duration| duration.as_millis());
+        assert_eq!(found, expected.map(u128::from), "{text:?}");
+    }
+
+    #[test]
+    fn durations() {
+        for (text, ms) in [
+            ("200ms", 200),
+            ("2s", 2_000),
+            ("1m", 60_000),
+            ("1h", 3_600_000),
+            ("2.5", 2_500),
+            ("2.5s", 2_500),
+            ("0.5m", 30_000),
+            (".5", 500),
+            ("0", 0),
+        ] {
+            check_duration(text, Some(ms));
+        }
+        for text in [
+            "",
+            "5x",
+            "ms",
+            "-1",
+            "+1",
+            "1e3",
+            "inf",
+            "nan",
+            "1 s",
+            "1s2",
+            "9999999999h",
+            ".",
+        ] {
+            check_duration(text, None);
+        }
+    }
+
+    #[test]
+    fn backoff_ranges() {
+        let range = backoff("1..2m").expect("valid");
+        assert_eq!((range.min.as_secs(), range.max.as_secs()), (1, 120));
+        assert!(backoff("0..0").is_ok());
+        for text in ["1", "2..1", "..", "1..", "a..b", "1...2"] {
+            assert!(backoff(text).is_err(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn signals_by_name_and_number() {
+        for (text, expected) in [
+            ("TERM", Signal::SIGTERM),
+            ("SIGTERM", Signal::SIGTERM),
+            ("sigusr1", Signal::SIGUSR1),
+            ("15", Signal::SIGTERM),
+            ("9", Signal::SIGKILL),
+        ] {
+            assert_eq!(signal(text), Ok(expected), "{text:?}");
+        }
+        for text in ["", "FOO", "SIG", "0", "-1", "99", "1.5", "SIGSIGTERM"] {
+            assert!(signal(text).is_err(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn extension_lists() {
+        let js_ts = Extensions(vec!["js".to_owned(), "ts".to_owned()]);
+        for text in ["js,ts", ".js .ts", "js, ts", "*.js,*.ts,", " js\tts"] {
+            assert_eq!(extensions(text).as_ref(), Ok(&js_ts), "{text:?}");
+        }
+        assert_eq!(extensions("d.ts").expect("valid").0, ["d.ts"]);
+        for text in ["", ",", ".", "src/js"] {
+            assert!(extensions(text).is_err(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn the_first_word_that_is_no_option_begins_the_command() {
+        let args = Args::try_parse_from("rwatch -w src node a.js --port 3 -w x".split(' '));
+        let args = args.expect("valid");
+        assert_eq!(args.command, ["node", "a.js", "--port", "3", "-w", "x"]);
+        assert_eq!(args.watch, [PathBuf::from("src")]);
+        let args = Args::try_parse_from("rwatch -- -x --".split(' ')).expect("valid");
+        assert_eq!(args.command, ["-x", "--"]);
+    }
+
+    #[test]
+    fn a_variable_keeps_every_byte() {
+        let variable = |bytes: &[u8]| variable(OsStr::from_bytes(bytes));
+        let pair = variable(b"A=b=\xff").expect("valid");
+        assert_eq!(
+            (pair.0.as_bytes(), pair.1.as_bytes()),
+            (&b"A"[..], &b"b=\xff"[..])
+        );
+        assert!(variable(b"A").is_err());
+        assert!(variable(b"=b").is_err());
+    }
+}

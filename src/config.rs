@@ -1,0 +1,389 @@
+//! What was typed, and what it means here: in this directory, with this environment.
+
+use std::ffi::{OsStr, OsString};
+use std::io::IsTerminal as _;
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::{Component, Path, PathBuf};
+
+use anyhow::Context as _;
+use clap::CommandFactory as _;
+use clap::error::ErrorKind;
+use globset::GlobBuilder;
+use ignore::gitignore::GitignoreBuilder;
+
+use crate::cli::{Args, Color, Extensions};
+use crate::policy::{Policy, RestartPolicy, RestartWhen, Settle, StopPolicy};
+use crate::process::Launch;
+use crate::reporter::{Style, Volume};
+use crate::watch::{FilterSpec, Root, WatchSpec};
+
+/// Everything that a run of rwatch is made of.
+#[derive(Debug)]
+pub struct Config {
+    /// What is started.
+    pub launch: Launch,
+    /// What is watched, if anything.
+    pub watch: Option<WatchSpec>,
+    /// How the supervisor decides.
+    pub policy: Policy,
+    /// How it is told.
+    pub style: Style,
+}
+
+/// What a command line is read in.
+#[derive(Debug)]
+pub struct Env {
+    /// The current directory.
+    pub dir: PathBuf,
+    /// Whether standard error is a terminal.
+    pub terminal: bool,
+    /// Whether `NO_COLOR` is set to something (no-color.org).
+    pub no_color: bool,
+}
+
+impl Env {
+    /// The environment of this process.
+    ///
+    /// # Errors
+    /// If the current directory is gone.
+    pub fn current() -> anyhow::Result<Self> {
+        Ok(Self {
+            dir: std::env::current_dir().context("cannot tell the current directory")?,
+            terminal: std::io::stderr().is_terminal(),
+            no_color: std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty()),
+        })
+    }
+}
+
+impl Config {
+    /// What `args` mean in `env`.
+    ///
+    /// # Errors
+    /// With a [`clap::Error`] inside if the command line is wrong.
+    pub fn resolve(args: Args, env: &Env) -> anyhow::Result<Self> {
+        let max = args.max_restarts;
+        let when = args.restart.map_or(
+            if max.is_some() {
+                RestartWhen::Always
+            } else {
+                RestartWhen::Never
+            },
+            RestartWhen::from,
+        );
+        let stop = StopPolicy::default();
+        let watch = watch(&args, env)?;
+        if args.postpone && watch.is_none() {
+            return Err(usage(
+                "--postpone waits for a change, and nothing is watched: add --watch",
+            ));
+        }
+        let policy = Policy {
+            restart: RestartPolicy { when, max },
+            backoff: args.backoff.unwrap_or_default(),
+            stop: StopPolicy {
+                signal: args.signal.unwrap_or(stop.signal),
+                grace: args.stop_timeout.unwrap_or(stop.grace),
+            },
+            settle: Settle { delay: args.delay },
+            watching: watch.is_some(),
+            postpone: args.postpone,
+        };
+        let style = Style {
+            volume: match (args.quiet, args.verbose) {
+                (true, _) => Volume::Quiet,
+                (false, true) => Volume::Verbose,
+                (false, false) => Volume::Normal,
+            },
+            color: match args.color.unwrap_or_default() {
+                Color::Auto => env.terminal && !env.no_color,
+                Color::Always => true,
+                Color::Never => false,
+            },
+            clear: args.clear && env.terminal,
+        };
+        Ok(Self {
+            launch: launch(args),
+            watch,
+            policy,
+            style,
+        })
+    }
+}
+
+fn launch(args: Args) -> Launch {
+    let mut words = match args.exec {
+        Some(string) => vec!["sh".into(), "-c".into(), string],
+        None => args.command,
+    };
+    let program = if words.is_empty() {
+        OsString::new()
+    } else {
+        words.remove(0)
+    };
+    let env = args
+        .env
+        .into_iter()
+        .map(|variable| (variable.0, variable.1))
+        .collect();
+    Launch {
+        program,
+        args: words,
+        dir: args.chdir,
+        env,
+    }
+}
+
+/// What is to be watched: what was named; else the current directory, unless `-m` makes rwatch a
+/// mere keeper of COMMAND.
+fn watch(args: &Args, env: &Env) -> anyhow::Result<Option<WatchSpec>> {
+    let roots = match args.watch.as_slice() {
+        [] if args.max_restarts.is_some() => return Ok(None),
+        [] => vec![root(Path::new("."), &env.dir)?],
+        paths => paths
+            .iter()
+            .map(|path| root(path, &env.dir))
+            .collect::<Result<_, _>>()?,
+    };
+    let mut flags = GitignoreBuilder::new(&env.dir);
+    for pattern in &args.ignore {
+        flags.add_line(None, pattern).map_err(|error| {
+            usage(&format!(
+                "invalid value '{pattern}' for '--ignore <GLOB>': {error}"
+            ))
+        })?;
+    }
+    let filter = FilterSpec {
+        roots,
+        flags: flags
+            .build()
+            .context("cannot read the patterns of --ignore")?,
+        extensions: args
+            .ext
+            .iter()
+            .flat_map(|Extensions(names)| names.clone())
+            .collect(),
+        ignores: !args.no_ignore,
+    };
+    Ok(Some(WatchSpec {
+        filter,
+        base: env.dir.clone(),
+        verbose: args.verbose,
+    }))
+}
+
+/// A path that exists is that path, whatever is in its name; else it is a glob if it looks like
+/// one, else a path that does not exist yet.
+fn root(typed: &Path, dir: &Path) -> anyhow::Result<Root> {
+    let name = typed.to_string_lossy().into_owned();
+    if typed.as_os_str().is_empty() {
+        return Err(usage(
+            "invalid value '' for '--watch <PATH>': a path is not empty; `.` is the current directory",
+        ));
+    }
+    let literal = dir.join(typed);
+    if literal.symlink_metadata().is_ok() || !is_special(typed.as_os_str()) {
+        return Ok(Root {
+            name,
+            path: cleaned(&literal),
+            glob: None,
+        });
+    }
+    let is_plain = |part: &Component<'_>| !is_special(part.as_os_str());
+    let base: PathBuf = typed.components().take_while(is_plain).collect();
+    let pattern: PathBuf = typed.components().skip_while(is_plain).collect();
+    let glob = GlobBuilder::new(&pattern.to_string_lossy())
+        .literal_separator(true)
+        .build()
+        .map_err(|error| {
+            usage(&format!(
+                "invalid value '{name}' for '--watch <PATH>': {}",
+                error.kind()
+            ))
+        })?;
+    Ok(Root {
+        name,
+        path: cleaned(&dir.join(base)),
+        glob: Some(glob.compile_matcher()),
+    })
+}
+
+/// Whether there is anything in it that means something in a glob.
+fn is_special(path: &OsStr) -> bool {
+    path.as_bytes().iter().any(|byte| b"*?[{".contains(byte))
+}
+
+/// The path without `.` and `..`. What precedes a `..` may be a link, so that the system is asked
+/// where it leads, if it is there.
+fn cleaned(path: &Path) -> PathBuf {
+    let mut clean = PathBuf::new();
+    for part in path.components() {
+        match part {
+            Component::CurDir => {}
+            Component::ParentDir => {
+                clean = clean.canonicalize().unwrap_or(clean);
+                clean.pop();
+            }
+            part => clean.push(part),
+        }
+    }
+    clean
+}
+
+/// An error in the form in which clap tells them, with the exit code that they have.
+fn usage(message: &str) -> anyhow::Error {
+    Args::command()
+        .error(ErrorKind::ValueValidation, message)
+        .into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::policy::BackoffRange;
+    use clap::Parser as _;
+    use std::time::Duration;
+
+    fn env() -> Env {
+        Env {
+            dir: PathBuf::from("/nowhere"),
+            terminal: true,
+            no_color: false,
+        }
+    }
+
+    fn resolve(line: &str) -> anyhow::Result<Config> {
+        Config::resolve(Args::try_parse_from(line.split(' '))?, &env())
+    }
+
+    /// What is watched (`-` for nothing), which exits are answered, and how often.
+    #[track_caller]
+    fn check_headline(line: &str, watched: &str, when: RestartWhen, max: Option<u32>) {
+        let config = resolve(line).expect("valid");
+        let roots = config.watch.as_ref().map_or_else(
+            || "-".to_owned(),
+            |watch| {
+                let names: Vec<&str> = watch
+                    .filter
+                    .roots
+                    .iter()
+                    .map(|root| root.path.to_str().expect("UTF-8"))
+                    .collect();
+                names.join(" ")
+            },
+        );
+        assert_eq!(roots, watched);
+        assert_eq!(config.policy.watching, watched != "-");
+        assert_eq!(config.policy.restart, RestartPolicy { when, max });
+    }
+
+    #[test]
+    fn what_is_watched_and_which_exits_are_answered() {
+        use RestartWhen::{Always, Never, OnFailure};
+        check_headline("rwatch x", "/nowhere", Never, None);
+        check_headline(
+            "rwatch -w app -w ./libs/ x",
+            "/nowhere/app /nowhere/libs",
+            Never,
+            None,
+        );
+        check_headline("rwatch -w ../a/./b -w /c x", "/a/b /c", Never, None);
+        check_headline("rwatch -m 5 x", "-", Always, Some(5));
+        check_headline("rwatch -m 0 x", "-", Always, Some(0));
+        check_headline("rwatch -m 5 -w src x", "/nowhere/src", Always, Some(5));
+        check_headline("rwatch -r always x", "/nowhere", Always, None);
+        check_headline("rwatch -r on-failure -m 2 x", "-", OnFailure, Some(2));
+        check_headline("rwatch -r never -m 2 x", "-", Never, Some(2));
+        check_headline("rwatch -w src/**/*.ts x", "/nowhere/src", Never, None);
+    }
+
+    #[test]
+    fn defaults() {
+        let policy = resolve("rwatch x").expect("valid").policy;
+        assert_eq!(policy.stop, StopPolicy::default());
+        assert_eq!(policy.backoff, BackoffRange::default());
+        assert_eq!(policy.settle.delay, None);
+    }
+
+    #[test]
+    fn every_option_arrives() {
+        let line = "rwatch -d 1 --backoff 1..2 -s INT --stop-timeout 3 -p -q -c --color never -C / -E A=b x y";
+        let config = resolve(line).expect("valid");
+        assert_eq!(config.policy.settle.delay, Some(Duration::from_secs(1)));
+        assert_eq!(config.policy.backoff.max, Duration::from_secs(2));
+        assert_eq!(config.policy.stop.signal.as_str(), "SIGINT");
+        assert_eq!(config.policy.stop.grace, Duration::from_secs(3));
+        assert!(config.policy.postpone);
+        assert_eq!(
+            config.style,
+            Style {
+                volume: Volume::Quiet,
+                color: false,
+                clear: true
+            }
+        );
+        let launch = Launch {
+            program: "x".into(),
+            args: vec!["y".into()],
+            dir: Some("/".into()),
+            env: vec![("A".into(), "b".into())],
+        };
+        assert_eq!(config.launch, launch);
+    }
+
+    #[test]
+    fn a_shell_string_is_run_by_sh() {
+        let args = ["rwatch", "-x", "a && b", "-q"];
+        let args = Args::try_parse_from(args).expect("valid");
+        let launch = Config::resolve(args, &env()).expect("valid").launch;
+        assert_eq!(
+            launch.words().collect::<Vec<_>>(),
+            ["sh", "-c", "a && b"].map(OsStr::new)
+        );
+    }
+
+    #[track_caller]
+    fn check_usage(line: &str, message: &str) {
+        let error = resolve(line).expect_err("a wrong command line");
+        let error = error.downcast::<clap::Error>().expect("a usage error");
+        assert_eq!(error.exit_code(), 2);
+        let text = error.to_string();
+        assert!(text.contains(message), "{text}");
+    }
+
+    #[test]
+    fn what_makes_no_sense_is_named() {
+        check_usage("rwatch", "COMMAND");
+        check_usage("rwatch -p -m 1 x", "--postpone");
+        check_usage("rwatch -w src/[a x", "'src/[a' for '--watch <PATH>'");
+        check_usage("rwatch -i {a x", "'{a' for '--ignore <GLOB>'");
+        check_usage("rwatch -m -1 x", "'-1' for '--max-restarts <N>'");
+        check_usage("rwatch -d 5x x", "'5x' for '--delay <DUR>'");
+        check_usage("rwatch -s FOO x", "'FOO' for '--signal <SIG>'");
+        check_usage("rwatch -x a b", "--exec");
+        check_usage("rwatch -q -v x", "--quiet");
+    }
+
+    #[test]
+    fn a_path_that_exists_is_taken_literally() {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        std::fs::create_dir(dir.path().join("[a]")).expect("writable");
+        assert!(
+            root(Path::new("[a]"), dir.path())
+                .expect("valid")
+                .glob
+                .is_none()
+        );
+        assert!(
+            root(Path::new("[b]"), dir.path())
+                .expect("valid")
+                .glob
+                .is_some()
+        );
+        assert!(
+            root(Path::new("c"), dir.path())
+                .expect("valid")
+                .glob
+                .is_none()
+        );
+    }
+}

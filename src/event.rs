@@ -1,0 +1,241 @@
+//! What can happen, as one closed set of plain values.
+//!
+//! Every room that watches the outside world turns what it sees into an [`Event`]; the supervisor
+//! is the only one to decide on them. Nothing here knows a pid, a file descriptor or a clock.
+
+use std::ffi::OsString;
+use std::fmt;
+use std::path::PathBuf;
+
+use nix::sys::signal::Signal;
+
+/// One fact that the supervisor has to decide on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// The watches stand; from now on no change is missed.
+    Armed,
+    /// Watched files changed, or are being changed.
+    Changed(Activity),
+    /// The burst that was to be collected is known not to be over yet.
+    Unsettled,
+    /// What happened in the burst that was to be collected; the burst is closed.
+    Collected(Changes),
+    /// COMMAND could not be started.
+    NotStarted { run: RunId, failure: SpawnFailure },
+    /// The leader of the run, COMMAND itself, ended, and left others behind.
+    Exited { run: RunId },
+    /// Nobody of the run is left; how its leader ended.
+    Emptied { run: RunId, reason: ExitReason },
+    /// Somebody asked rwatch to end, by this signal.
+    Asked(Signal),
+    /// A signal that is COMMAND's business, not ours.
+    Relayed(Signal),
+    /// The deadline that the supervisor named has come.
+    Elapsed,
+}
+
+/// One life of COMMAND: 1, 2, 3 …
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RunId(pub u64);
+
+impl RunId {
+    /// The run after this one.
+    #[must_use]
+    pub fn next(self) -> Self {
+        Self(self.0 + 1)
+    }
+}
+
+/// What the watch saw since it last spoke.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Activity {
+    /// Whether a change is certain. A file that was written to and not closed yet is not: it is
+    /// soft, and counts when it is closed, or when it has been open for a while.
+    pub certain: bool,
+    /// Why the burst cannot be over yet, if there is such a reason.
+    pub hold: Hold,
+    /// The path that changed last.
+    pub path: PathBuf,
+}
+
+/// Why a burst that has been quiet is not over all the same.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Hold {
+    /// There is no reason.
+    #[default]
+    None,
+    /// A file went away and did not come back: an editor that saves by rename is about to put
+    /// the new one in its place.
+    Gone,
+    /// A file is still open for writing.
+    Writing,
+}
+
+/// What happened in a burst: every path once, in the order of the events.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Changes(Vec<Change>);
+
+impl Changes {
+    /// Appends what `later` has to say about paths that are not named yet.
+    pub fn merge(&mut self, later: Self) {
+        if self.0.is_empty() {
+            self.0 = later.0;
+            return;
+        }
+        let known: std::collections::HashSet<PathBuf> =
+            self.0.iter().map(|change| change.path.clone()).collect();
+        self.0.extend(
+            later
+                .0
+                .into_iter()
+                .filter(|change| !known.contains(&change.path)),
+        );
+    }
+
+    /// The paths and what happened to them.
+    pub fn iter(&self) -> impl Iterator<Item = &Change> {
+        self.0.iter()
+    }
+
+    /// How many paths changed.
+    #[allow(clippy::len_without_is_empty)]
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+}
+
+impl FromIterator<Change> for Changes {
+    /// Keeps the first change of every path.
+    fn from_iter<I: IntoIterator<Item = Change>>(changes: I) -> Self {
+        let mut seen = std::collections::HashSet::new();
+        Self(
+            changes
+                .into_iter()
+                .filter(|change| seen.insert(change.path.clone()))
+                .collect(),
+        )
+    }
+}
+
+/// What happened to one path.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Change {
+    /// Relative to the current directory where it lies below it, else absolute.
+    pub path: PathBuf,
+    /// What happened to it.
+    pub kind: ChangeKind,
+}
+
+/// What can happen to a path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ChangeKind {
+    /// It is new.
+    Created,
+    /// Its content or its modification time changed.
+    Modified,
+    /// It came here under another name.
+    Renamed,
+    /// It is gone.
+    Removed,
+}
+
+/// How COMMAND ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ExitReason {
+    /// It exited with this code.
+    Code(u8),
+    /// This signal, by its number, killed it.
+    Signal(i32),
+}
+
+impl ExitReason {
+    /// Exit code 0.
+    pub fn is_clean(self) -> bool {
+        self == Self::Code(0)
+    }
+
+    /// The code as a shell shows it: a death by signal is 128 + n (POSIX sh, 2.8.2).
+    pub fn code(self) -> u8 {
+        match self {
+            Self::Code(code) => code,
+            Self::Signal(number) => u8::try_from(128 + number).unwrap_or(u8::MAX),
+        }
+    }
+}
+
+/// Why a run starts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StartReason {
+    /// The first one.
+    Start,
+    /// Files changed.
+    Change,
+    /// The run before it exited.
+    Exit,
+}
+
+impl fmt::Display for StartReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Start => "start",
+            Self::Change => "change",
+            Self::Exit => "exit",
+        })
+    }
+}
+
+/// Why COMMAND could not be started.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SpawnFailure {
+    /// No such program; where it was looked for.
+    NotFound {
+        program: OsString,
+        searched: Option<OsString>,
+    },
+    /// Its `#!` line names an interpreter that does not exist.
+    NoInterpreter {
+        program: OsString,
+        interpreter: OsString,
+    },
+    /// It is there, and cannot be run; why.
+    NotExecutable { program: OsString, why: String },
+    /// The system could not start it now (no memory, too many processes): another try may do.
+    Transient { program: OsString, why: String },
+}
+
+impl SpawnFailure {
+    /// Whether another try may do.
+    pub fn is_transient(&self) -> bool {
+        matches!(self, Self::Transient { .. })
+    }
+
+    /// The exit code that shells use for it.
+    pub fn code(&self) -> u8 {
+        match self {
+            Self::NotFound { .. } | Self::NoInterpreter { .. } => 127,
+            Self::NotExecutable { .. } => 126,
+            Self::Transient { .. } => 125,
+        }
+    }
+}
+
+/// What the watch has to tell the user. None of it is to be decided on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Note {
+    /// What is watched.
+    Watching {
+        roots: Vec<String>,
+        files: usize,
+        dirs: usize,
+    },
+    /// A root does not exist yet.
+    Missing { root: String },
+    /// A directory below a root cannot be watched.
+    Unwatched { path: PathBuf, why: String },
+    /// The user's kernel watches are used up.
+    OutOfWatches { unwatched: usize },
+    /// More happened than the kernel could remember; everything was looked at again.
+    Overflow,
+    /// A path that changed does not count, by this rule.
+    Ignored { path: PathBuf, rule: String },
+}

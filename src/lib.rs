@@ -1,0 +1,92 @@
+//! Runs a command in its own process group, and restarts it when watched files change or when it
+//! exits.
+//!
+//! Facts come in, one pure function decides, one loop acts:
+//!
+//! ```text
+//! notify ────► watch ──┐                                  ┌─► process   spawn, signal, reap
+//! OS signals ► signals ┼─► one channel ─► runtime ────────┼─► watch     collect a burst
+//! dead children ───────┘                  │   ▲           └─► reporter  every line printed
+//!                                         ▼   │
+//!                                  Supervisor::handle(now, Event) -> Vec<Action>
+//! ```
+//!
+//! | module | owns |
+//! |---|---|
+//! | [`cli`] | what was typed, and the help |
+//! | [`config`] | what that means here |
+//! | [`policy`] | the values that decisions are made by |
+//! | [`event`] | the facts that decisions are made on |
+//! | [`supervisor`] | the decisions: which state COMMAND is in, budget, backoff, when a burst is over, when to kill |
+//! | [`runtime`] | the loop |
+//! | [`process`] | pids |
+//! | [`watch`] | paths: what is watched, what counts, what happened |
+//! | [`signals`] | the signals that rwatch is sent |
+//! | [`reporter`] | what rwatch says |
+//! | [`text`] | names and durations for people |
+
+mod cli;
+mod config;
+mod event;
+mod policy;
+mod process;
+mod reporter;
+mod runtime;
+mod signals;
+mod supervisor;
+mod text;
+mod watch;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use clap::Parser as _;
+use nix::sys::signal::Signal;
+
+use crate::cli::Args;
+use crate::config::{Config, Env};
+use crate::reporter::{Reporter, Style, Volume};
+use crate::supervisor::Outcome;
+
+/// For rwatch's own errors. COMMAND's codes, and those of shells, are others (env(1) has the
+/// same custom).
+const OWN_ERROR: u8 = 125;
+
+/// The whole program: from the command line to the exit code.
+pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let plain = Style {
+        volume: Volume::Normal,
+        color: false,
+        clear: false,
+    };
+    let resolved = Args::try_parse_from(args)
+        .map_err(anyhow::Error::from)
+        .and_then(|args| Config::resolve(args, &Env::current()?));
+    let config = match resolved {
+        Ok(config) => config,
+        Err(error) => return refuse(&error, &Reporter::new(plain, String::new())),
+    };
+    let reporter = Reporter::new(config.style, text::command_line(config.launch.words()));
+    match runtime::run(config, &reporter) {
+        Ok(Outcome::Code(code)) => ExitCode::from(code),
+        Ok(Outcome::Signal(signal)) => die_of(signal),
+        Err(error) => refuse(&error, &reporter),
+    }
+}
+
+/// Says what is wrong: a wrong command line, or a request for help, as clap has it; anything else
+/// on one line.
+fn refuse(error: &anyhow::Error, reporter: &Reporter) -> ExitCode {
+    if let Some(usage) = error.downcast_ref::<clap::Error>() {
+        // Nobody is left to tell that nobody reads.
+        let _ = usage.print();
+        return ExitCode::from(u8::try_from(usage.exit_code()).unwrap_or(OWN_ERROR));
+    }
+    reporter.error(error);
+    ExitCode::from(OWN_ERROR)
+}
+
+fn die_of(signal: Signal) -> ExitCode {
+    signals::die_of(signal);
+    ExitCode::from(event::ExitReason::Signal(signal as i32).code())
+}

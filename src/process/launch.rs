@@ -1,0 +1,197 @@
+//! What COMMAND is and with what it starts; and why it did not.
+
+use std::ffi::{OsStr, OsString};
+use std::fs;
+use std::io::{self, Read as _};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use nix::errno::Errno;
+
+use crate::event::{Changes, RunId, SpawnFailure, StartReason};
+use crate::text::{quoted, reason};
+
+/// How much of the list of changes COMMAND is given. Linux takes 128 KiB in one string
+/// (execve(2), `MAX_ARG_STRLEN`).
+const CHANGED_MAX: usize = 64 * 1024;
+
+/// What COMMAND is and with what it starts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Launch {
+    /// The program: a path, or a name that is looked for in PATH.
+    pub program: OsString,
+    /// Its arguments, byte for byte.
+    pub args: Vec<OsString>,
+    /// Its directory, if it is not ours.
+    pub dir: Option<PathBuf>,
+    /// What its environment has beside ours.
+    pub env: Vec<(OsString, OsString)>,
+}
+
+impl Launch {
+    /// The program and its arguments.
+    pub fn words(&self) -> impl Iterator<Item = &OsStr> {
+        std::iter::once(&self.program)
+            .chain(&self.args)
+            .map(OsString::as_os_str)
+    }
+
+    /// The command that starts this run. Standard input, output and error are ours, as they are.
+    pub(super) fn command(&self, id: RunId, reason: StartReason, changes: &Changes) -> Command {
+        let mut command = Command::new(&self.program);
+        command
+            .args(&self.args)
+            .envs(self.env.iter().map(|(key, value)| (key, value)))
+            .env("RWATCH_RUN", id.0.to_string())
+            .env("RWATCH_RUN_ID", unique(id))
+            .env("RWATCH_REASON", reason.to_string())
+            .env("RWATCH_CHANGED", listed(changes));
+        if let Some(dir) = &self.dir {
+            command.current_dir(dir);
+        }
+        command
+    }
+
+    /// Why the system did not start the program. It gives one number, and that may be about the
+    /// program, its interpreter, or the directory.
+    pub(super) fn diagnose(&self, error: &io::Error) -> SpawnFailure {
+        let program = self.program.clone();
+        let errno = error.raw_os_error().map(Errno::from_raw);
+        let why = |why: &str| SpawnFailure::NotExecutable {
+            program: program.clone(),
+            why: why.to_owned(),
+        };
+        if let Some(dir) = self.dir.as_deref().filter(|dir| !dir.is_dir()) {
+            return why(&format!("its directory `{}` does not exist", dir.display()));
+        }
+        match errno {
+            Some(Errno::ENOENT | Errno::ENOTDIR) => match self.file() {
+                Ok(file) => match interpreter(&file) {
+                    Some(interpreter) => SpawnFailure::NoInterpreter {
+                        program,
+                        interpreter,
+                    },
+                    None => why("the loader that it was linked for does not exist"),
+                },
+                Err(searched) => SpawnFailure::NotFound { program, searched },
+            },
+            Some(Errno::EACCES) => match self.file() {
+                Ok(file) if file.is_dir() => why("it is a directory"),
+                _ => why("permission denied; `chmod +x` makes it executable"),
+            },
+            Some(Errno::ENOEXEC) => why("it is no binary for this machine and has no `#!` line"),
+            Some(
+                Errno::EAGAIN | Errno::ENOMEM | Errno::EMFILE | Errno::ENFILE | Errno::ETXTBSY,
+            ) => SpawnFailure::Transient {
+                program,
+                why: reason(error),
+            },
+            _ => why(&reason(error)),
+        }
+    }
+
+    /// The file of the program, or the PATH that has none.
+    fn file(&self) -> Result<PathBuf, Option<OsString>> {
+        let here = |path: PathBuf| match &self.dir {
+            Some(dir) => dir.join(path),
+            None => path,
+        };
+        if self.program.as_bytes().contains(&b'/') {
+            let path = here(PathBuf::from(&self.program));
+            return if path.exists() { Ok(path) } else { Err(None) };
+        }
+        let own = self.env.iter().rev().find(|(key, _)| key == "PATH");
+        let path = own.map_or_else(
+            || std::env::var_os("PATH").unwrap_or_default(),
+            |(_, value)| value.clone(),
+        );
+        std::env::split_paths(&path)
+            .map(|dir| here(dir).join(&self.program))
+            .find(|file| file.exists())
+            .ok_or(Some(path))
+    }
+}
+
+/// The interpreter that the file's `#!` line names (execve(2)), if it has such a line.
+fn interpreter(file: &Path) -> Option<OsString> {
+    let mut head = Vec::new();
+    fs::File::open(file)
+        .ok()?
+        .take(256)
+        .read_to_end(&mut head)
+        .ok()?;
+    let line = head
+        .strip_prefix(b"#!")?
+        .split(|&byte| byte == b'\n')
+        .next()?;
+    let word = line.trim_ascii().split(u8::is_ascii_whitespace).next()?;
+    Some(OsString::from_vec(word.to_vec()))
+}
+
+/// A name that no other run on this machine has: pids and the time of day are not repeated
+/// together.
+fn unique(id: RunId) -> String {
+    let now = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
+    format!("{}-{:x}-{}", std::process::id(), now.as_nanos(), id.0)
+}
+
+/// The changed paths, one a line, as many as fit.
+fn listed(changes: &Changes) -> OsString {
+    let mut list = Vec::new();
+    for change in changes.iter() {
+        let path = quoted(change.path.as_os_str());
+        if list.len() + path.len() + 1 > CHANGED_MAX {
+            break;
+        }
+        if !list.is_empty() {
+            list.push(b'\n');
+        }
+        list.extend(path.as_bytes());
+    }
+    OsString::from_vec(list)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::{Change, ChangeKind};
+
+    fn changes(paths: impl IntoIterator<Item = String>) -> Changes {
+        paths
+            .into_iter()
+            .map(|path| Change {
+                path: PathBuf::from(path),
+                kind: ChangeKind::Modified,
+            })
+            .collect()
+    }
+
+    #[test]
+    fn changes_are_listed_one_a_line_up_to_64_kib() {
+        let few = changes(["a b".to_owned(), "c\nd".to_owned()]);
+        assert_eq!(listed(&few), OsString::from("a b\n\"c\\nd\""));
+        assert_eq!(listed(&Changes::default()), OsString::new());
+        let many = listed(&changes((0..20_000).map(|n| format!("{n:05}"))));
+        assert_eq!(many.len(), CHANGED_MAX / 6 * 6 - 1, "whole lines only");
+    }
+
+    #[track_caller]
+    fn check_interpreter(content: &[u8], expected: Option<&str>) {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let file = dir.path().join("script");
+        fs::write(&file, content).expect("writable");
+        assert_eq!(interpreter(&file), expected.map(OsString::from));
+    }
+
+    #[test]
+    fn the_interpreter_is_the_first_word_after_the_mark() {
+        check_interpreter(b"#!/bin/sh\n", Some("/bin/sh"));
+        check_interpreter(b"#! /usr/bin/env node\n", Some("/usr/bin/env"));
+        check_interpreter(b"#!/x", Some("/x"));
+        check_interpreter(b"\x7fELF", None);
+    }
+}

@@ -1,0 +1,352 @@
+//! Every line that rwatch prints, all of them on standard error.
+//!
+//! A line that cannot be written is dropped: a closed standard error must not end COMMAND.
+
+use std::fmt::Write as _;
+use std::io::{self, Write as _};
+use std::path::Path;
+
+use crossterm::cursor::MoveTo;
+use crossterm::style::{Color, Stylize as _};
+use crossterm::terminal::{Clear, ClearType};
+
+use crate::event::{ChangeKind, Changes, ExitReason, Note, RunId, SpawnFailure, StartReason};
+use crate::process::Member;
+use crate::supervisor::{Grant, Hope, Message, Next, StopReason};
+use crate::text::{pause, shown, span};
+
+/// How rwatch speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Style {
+    /// How much it says.
+    pub volume: Volume,
+    /// Whether it says it in colour.
+    pub color: bool,
+    /// Whether it clears the screen at each start.
+    pub clear: bool,
+}
+
+/// How much rwatch says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Volume {
+    /// Nothing but errors.
+    Quiet,
+    /// What happens.
+    Normal,
+    /// Every decision and its reason.
+    Verbose,
+}
+
+/// The one that speaks.
+#[derive(Debug)]
+pub struct Reporter {
+    style: Style,
+    /// COMMAND, as a shell would take it.
+    command: String,
+}
+
+/// How a line is meant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Tone {
+    /// Something went wrong: said even if quiet.
+    Error,
+    /// Something is not as it should be.
+    Warning,
+    /// COMMAND starts.
+    Start,
+    /// What happens.
+    Plain,
+    /// A reason, for those who asked for reasons.
+    Detail,
+}
+
+impl Reporter {
+    /// A reporter on `command`, which is named as it is given here.
+    pub fn new(style: Style, command: String) -> Self {
+        crossterm::style::force_color_output(style.color);
+        Self { style, command }
+    }
+
+    /// Tells about a decision.
+    pub fn say(&self, message: &Message) {
+        let (tone, text) = self.message(message);
+        self.line(tone, &text);
+    }
+
+    /// Tells about the watching.
+    pub fn note(&self, note: &Note) {
+        let (tone, text) = note_text(note);
+        self.line(tone, &text);
+    }
+
+    /// Tells, at length only, which run started, and why.
+    pub fn spawned(&self, run: RunId, reason: StartReason, changes: &Changes, pid: i32) {
+        for change in changes.iter() {
+            let what = match change.kind {
+                ChangeKind::Created => "created",
+                ChangeKind::Modified => "modified",
+                ChangeKind::Renamed => "renamed to this",
+                ChangeKind::Removed => "removed",
+            };
+            self.line(Tone::Detail, &format!("{} {what}", path_text(&change.path)));
+        }
+        self.line(
+            Tone::Detail,
+            &format!("run {} is process {pid}, reason: {reason}", run.0),
+        );
+    }
+
+    /// Clears the screen, where asked to.
+    pub fn clear(&self) {
+        if self.style.clear {
+            let _ = crossterm::execute!(io::stderr(), Clear(ClearType::All), MoveTo(0, 0));
+        }
+    }
+
+    /// Names who is still there.
+    pub fn remaining(&self, members: &[Member], hope: Hope) {
+        if let Some(text) = remaining_text(members, hope) {
+            self.line(Tone::Warning, &text);
+        }
+    }
+
+    /// Tells about an error that ends rwatch.
+    pub fn error(&self, error: &anyhow::Error) {
+        self.line(Tone::Error, &format!("{error:#}"));
+    }
+
+    fn message(&self, message: &Message) -> (Tone, String) {
+        let command = &self.command;
+        match message {
+            Message::Starting => (Tone::Start, format!("starting `{command}`")),
+            Message::Postponed => (
+                Tone::Plain,
+                format!("waiting for changes before the start of `{command}`"),
+            ),
+            Message::Changed { path, more, first } => {
+                let what = changed_text(path, *more);
+                let then = if *first {
+                    format!("starting `{command}`")
+                } else {
+                    "restarting".to_owned()
+                };
+                (Tone::Start, format!("{what} changed, {then}"))
+            }
+            Message::Joined { path, more } => {
+                let what = changed_text(path, *more);
+                (Tone::Detail, format!("{what} changed before the restart"))
+            }
+            Message::Exited { reason, ran, next } => exited_text(*reason, &span(*ran), *next),
+            Message::NotStarted { failure, next } => (
+                Tone::Error,
+                format!("{}{}", failure_text(failure), next_text(*next)),
+            ),
+            Message::Overrun { path } => {
+                let path = path_text(path);
+                (
+                    Tone::Warning,
+                    format!("{path} is still being written, starting all the same"),
+                )
+            }
+            Message::Stopping { signal, why } => {
+                let why = match why {
+                    StopReason::Change => "a change",
+                    StopReason::Leftovers => "others that it left behind",
+                    StopReason::Asked => "a request",
+                };
+                (Tone::Detail, format!("sending {signal} because of {why}"))
+            }
+            Message::Killing => (Tone::Plain, "sending SIGKILL".to_owned()),
+        }
+    }
+
+    fn line(&self, tone: Tone, text: &str) {
+        let needed = match tone {
+            Tone::Error => Volume::Quiet,
+            Tone::Warning | Tone::Start | Tone::Plain => Volume::Normal,
+            Tone::Detail => Volume::Verbose,
+        };
+        if self.style.volume < needed {
+            return;
+        }
+        let color = match tone {
+            Tone::Error => Color::Red,
+            Tone::Warning => Color::Yellow,
+            Tone::Start => Color::Green,
+            Tone::Plain => Color::Reset,
+            Tone::Detail => Color::DarkGrey,
+        };
+        // One write a line: COMMAND writes to the same place.
+        let line = if self.style.color {
+            format!(
+                "{} {}\n",
+                "[rwatch]".with(Color::DarkGrey),
+                text.with(color)
+            )
+        } else {
+            format!("[rwatch] {text}\n")
+        };
+        let _ = io::stderr().write_all(line.as_bytes());
+    }
+}
+
+fn note_text(note: &Note) -> (Tone, String) {
+    match note {
+        Note::Watching { roots, files, dirs } => {
+            let (files, dirs) = (
+                count(*files, "file", "files"),
+                count(*dirs, "directory", "directories"),
+            );
+            let roots: Vec<String> = roots
+                .iter()
+                .map(|root| path_text(Path::new(root)))
+                .collect();
+            (
+                Tone::Plain,
+                format!("watching {}: {files} in {dirs}", roots.join(", ")),
+            )
+        }
+        Note::Missing { root } => (
+            Tone::Warning,
+            format!("{} does not exist yet", path_text(Path::new(root))),
+        ),
+        Note::Unwatched { path, why } => (
+            Tone::Warning,
+            format!("cannot watch `{}`: {why}", path_text(path)),
+        ),
+        Note::OutOfWatches { unwatched } => (
+            Tone::Error,
+            format!(
+                "{} not watched: the limit of kernel watches is reached; raise the sysctl \
+                 fs.inotify.max_user_watches, or leave some out with --ignore",
+                count(*unwatched, "directory is", "directories or more are"),
+            ),
+        ),
+        Note::Overflow => (
+            Tone::Detail,
+            "the kernel lost count of the changes, looking again at everything".to_owned(),
+        ),
+        Note::Ignored { path, rule } => {
+            (Tone::Detail, format!("{} ignored: {rule}", path_text(path)))
+        }
+    }
+}
+
+fn exited_text(reason: ExitReason, ran: &str, next: Next) -> (Tone, String) {
+    let how = match reason {
+        ExitReason::Code(0) => "exited cleanly".to_owned(),
+        ExitReason::Code(code) => format!("exited with code {code} after {ran}"),
+        ExitReason::Signal(number) => format!("killed by {} after {ran}", signal_name(number)),
+    };
+    let tone = if reason.is_clean() {
+        Tone::Plain
+    } else {
+        Tone::Warning
+    };
+    (tone, how + &next_text(next))
+}
+
+fn next_text(next: Next) -> String {
+    match next {
+        Next::Wait => ", waiting for changes".to_owned(),
+        Next::Restart(Grant {
+            pause: wait,
+            nth: None,
+        }) => {
+            format!(", restarting in {}", pause(wait))
+        }
+        Next::Restart(Grant {
+            pause: wait,
+            nth: Some((nth, max)),
+        }) => {
+            format!(", restarting in {} ({nth} of {max})", pause(wait))
+        }
+        Next::End => String::new(),
+        Next::GiveUp { restarts } => {
+            format!(
+                "; gave up after {}",
+                count(restarts as usize, "restart", "restarts")
+            )
+        }
+    }
+}
+
+fn failure_text(failure: &SpawnFailure) -> String {
+    match failure {
+        SpawnFailure::NotFound {
+            program,
+            searched: Some(path),
+        } => {
+            format!("cannot find `{}` in PATH ({})", shown(program), shown(path))
+        }
+        SpawnFailure::NotFound {
+            program,
+            searched: None,
+        } => {
+            format!("cannot find `{}`: no such file", shown(program))
+        }
+        SpawnFailure::NoInterpreter {
+            program,
+            interpreter,
+        } => format!(
+            "cannot start `{}`: its `#!` line names `{}`, which does not exist",
+            shown(program),
+            shown(interpreter)
+        ),
+        SpawnFailure::NotExecutable { program, why } => {
+            format!("cannot execute `{}`: {why}", shown(program))
+        }
+        SpawnFailure::Transient { program, why } => {
+            format!("cannot start `{}` now: {why}", shown(program))
+        }
+    }
+}
+
+fn remaining_text(members: &[Member], hope: Hope) -> Option<String> {
+    /// So many are named.
+    const NAMED: usize = 8;
+    if members.is_empty() {
+        return None;
+    }
+    let mut text = String::from("still waiting for ");
+    for (place, member) in members.iter().take(NAMED).enumerate() {
+        let gap = if place == 0 { "" } else { ", " };
+        let _ = write!(text, "{gap}{} {}", member.pid, shown(member.name.as_ref()));
+    }
+    if members.len() > NAMED {
+        let _ = write!(text, " and {} more", members.len() - NAMED);
+    }
+    match hope {
+        Hope::CtrlC => text.push_str("; Ctrl-C again kills them"),
+        Hope::Kill(after) => {
+            let _ = write!(text, "; killing them in {}", pause(after));
+        }
+        Hope::None => {}
+    }
+    Some(text)
+}
+
+fn changed_text(path: &Path, more: usize) -> String {
+    match more {
+        0 => path_text(path),
+        _ => format!("{} and {more} more", path_text(path)),
+    }
+}
+
+/// A path on one line. The current directory itself is `.`.
+fn path_text(path: &Path) -> String {
+    if path.as_os_str().is_empty() {
+        ".".to_owned()
+    } else {
+        shown(path.as_os_str())
+    }
+}
+
+fn count(number: usize, one: &str, many: &str) -> String {
+    format!("{number} {}", if number == 1 { one } else { many })
+}
+
+fn signal_name(number: i32) -> String {
+    nix::sys::signal::Signal::try_from(number)
+        .map_or_else(|_| format!("signal {number}"), |signal| signal.to_string())
+}

@@ -1,0 +1,689 @@
+//! Decides. Facts come in as [`Event`]s, what is to be done comes out as [`Action`]s.
+//!
+//! The supervisor holds the whole policy: in which state COMMAND is, what is wanted, how many
+//! restarts are left, when a burst of changes is over and when to kill. It has no clock, does no
+//! I/O and knows no pids: time is an argument, so that its tests play hours in microseconds.
+//!
+//! Three invariants hold for every history of events (the property tests try to break them):
+//! there are never two live runs; a change that is newer than the last start leads to another
+//! start; a stop always has a deadline until SIGKILL is out.
+
+mod budget;
+mod burst;
+#[cfg(test)]
+mod tests;
+
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::Signal;
+
+pub use self::budget::Grant;
+use self::budget::{Budget, STEADY};
+use self::burst::{Burst, Verdict};
+use crate::event::{Activity, Changes, Event, ExitReason, RunId, SpawnFailure, StartReason};
+use crate::policy::{Policy, RestartWhen};
+
+/// How long a stop may take before those who are still there are named.
+const NAME_AFTER: Duration = Duration::from_secs(2);
+
+/// Something that the runtime has to do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Start COMMAND as this run.
+    Spawn {
+        run: RunId,
+        reason: StartReason,
+        changes: Changes,
+    },
+    /// Send a signal to everybody of the run, and wake those who are stopped.
+    Signal { run: RunId, signal: Signal },
+    /// SIGKILL everybody of the run.
+    Kill { run: RunId },
+    /// Pass a signal on to the leader of the run.
+    Relay { run: RunId, signal: Signal },
+    /// Ask what happened in the burst. Unless it is an order, a burst that is known not to be
+    /// over may be answered with [`Event::Unsettled`].
+    Collect { order: bool },
+    /// Tell the user.
+    Say(Message),
+    /// Name who of the run is still there.
+    NameRemaining { run: RunId, hope: Hope },
+    /// Nothing is left to do, and nobody is left behind.
+    Finish(Outcome),
+}
+
+/// How rwatch ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// With this exit code.
+    Code(u8),
+    /// By this signal, as if it had never been caught.
+    Signal(Signal),
+}
+
+/// What the user is told about a decision.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Message {
+    /// COMMAND starts; for the first time, or on a line of its own.
+    Starting,
+    /// Nothing starts before the first change.
+    Postponed,
+    /// Why COMMAND restarts, or starts for the first time: `path` and `more` changed.
+    Changed {
+        path: PathBuf,
+        more: usize,
+        first: bool,
+    },
+    /// How COMMAND ended, and what follows.
+    Exited {
+        reason: ExitReason,
+        ran: Duration,
+        next: Next,
+    },
+    /// COMMAND could not be started, and what follows.
+    NotStarted { failure: SpawnFailure, next: Next },
+    /// COMMAND starts although this path is still being written.
+    Overrun { path: PathBuf },
+    /// The stop signal goes out.
+    Stopping { signal: Signal, why: StopReason },
+    /// The grace is over.
+    Killing,
+    /// A change joins the start that is pending already.
+    Joined { path: PathBuf, more: usize },
+}
+
+/// What follows an exit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Next {
+    /// Waiting for a change.
+    Wait,
+    /// A restart.
+    Restart(Grant),
+    /// rwatch ends.
+    End,
+    /// rwatch ends, because so many restarts were of no use.
+    GiveUp { restarts: u32 },
+}
+
+/// Why COMMAND is being stopped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StopReason {
+    /// A watched file changed.
+    Change,
+    /// Its leader exited and left others behind.
+    Leftovers,
+    /// Somebody asked rwatch to end.
+    Asked,
+}
+
+/// What will end those who are still there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Hope {
+    /// Another Ctrl-C.
+    CtrlC,
+    /// SIGKILL, after this time.
+    Kill(Duration),
+    /// Nothing: SIGKILL is out.
+    None,
+}
+
+/// What COMMAND's life is at the moment.
+///
+/// The table of states and events. `·` is nothing; `wait` is [`State::Waiting`] if something is
+/// watched, else the end with COMMAND's code; `policy` is a pause, the wait or the end, as the
+/// restart policy and the budget have it; `+burst` is what every activity does: it begins or
+/// prolongs the burst, which makes the change *certain* at once or later.
+///
+/// | | `Arming` | `Waiting` | `Settling` | `BackingOff` | `Running` | `Stopping` to restart | `Stopping` by itself | `Stopping` to end | `Finished` |
+/// |---|---|---|---|---|---|---|---|---|---|
+/// | `Armed` | start, or wait if postponed | · | · | · | · | · | · | · | · |
+/// | `Changed` | · | +burst | +burst | +burst | +burst | +burst | +burst | · | · |
+/// | (certain) | · | settle | · | settle | stop to restart | · | restart instead | · | · |
+/// | `Unsettled` | · | +burst | +burst | +burst | +burst | +burst | +burst | · | · |
+/// | `Collected` | · | · | start | · | · | start when empty | · | · | · |
+/// | `NotStarted` | · | · | · | · | pause if transient, else wait | · | · | · | · |
+/// | `Exited` | · | · | · | · | stop what is left | · | · | · | · |
+/// | `Emptied` | · | · | · | · | policy | start, or settle | policy | end | · |
+/// | `Asked` | end | end | end | end | stop to end | end instead | end instead | SIGINT again: kill | · |
+/// | `Relayed` | · | · | · | · | relay | relay | relay | relay | · |
+/// | `Elapsed` | · | · | collect | start | · | name, kill | name, kill | name, kill | · |
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum State {
+    /// Nothing has started; the watches are being set up.
+    Arming,
+    /// No run; the next one starts with a change.
+    Waiting,
+    /// No run; the next one starts when the burst is over.
+    Settling,
+    /// No run; the next one starts at `until`, or with a change.
+    BackingOff { until: Instant },
+    /// The run is up.
+    Running { run: RunId, since: Instant },
+    /// The run is on its way down, by itself or because it was told to.
+    Stopping { run: RunId, then: Then, stop: Stop },
+    /// Nothing more will be done.
+    Finished,
+}
+
+/// What follows when the run is down.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Then {
+    /// The next run, when the burst is over.
+    Restart,
+    /// What the policy says: the leader exited by itself, after this time.
+    Policy { ran: Duration },
+    /// The end.
+    End(Outcome),
+}
+
+/// How far a stop has got.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Stop {
+    /// The stop signal is out.
+    signalled: bool,
+    /// SIGINT is out, on behalf of somebody's Ctrl-C.
+    interrupted: bool,
+    /// When to name who is still there.
+    name_at: Option<Instant>,
+    /// When to kill. None: SIGKILL is out.
+    kill_at: Option<Instant>,
+}
+
+/// The one that decides.
+#[derive(Debug)]
+pub struct Supervisor {
+    policy: Policy,
+    state: State,
+    /// The number of the latest run; 0 before the first.
+    run: RunId,
+    budget: Budget,
+    /// The burst that is not over, if there is one.
+    burst: Option<Burst>,
+    /// What happened since the latest start, as far as it is known.
+    changes: Changes,
+    /// How many questions what happened in the burst have no answer yet.
+    unanswered: u32,
+    /// Whether the user was told about the restart that is pending.
+    announced: bool,
+    actions: Vec<Action>,
+}
+
+impl Supervisor {
+    /// A supervisor that has started nothing. It acts on [`Event::Armed`] first.
+    pub fn new(policy: Policy) -> Self {
+        let budget = Budget::new(policy.restart, policy.backoff);
+        Self {
+            policy,
+            state: State::Arming,
+            run: RunId(0),
+            budget,
+            burst: None,
+            changes: Changes::default(),
+            unanswered: 0,
+            announced: false,
+            actions: Vec::new(),
+        }
+    }
+
+    /// When [`Event::Elapsed`] is due. None: there is nothing to do until something happens.
+    pub fn deadline(&self) -> Option<Instant> {
+        let own = match &self.state {
+            State::Arming | State::Waiting | State::Settling | State::Running { .. } => None,
+            State::BackingOff { until } => Some(*until),
+            State::Stopping { stop, .. } => stop.name_at.into_iter().chain(stop.kill_at).min(),
+            State::Finished => return None,
+        };
+        let burst = self.burst.as_ref().and_then(Burst::deadline);
+        own.into_iter().chain(burst).min()
+    }
+
+    /// What is to be done about `event`, which was noticed at `now`, in this order.
+    ///
+    /// `now` never goes back. Events of runs that are over fall through.
+    pub fn handle(&mut self, now: Instant, event: Event) -> Vec<Action> {
+        match event {
+            Event::Armed => self.armed(now),
+            Event::Changed(activity) => self.changed(now, activity),
+            Event::Unsettled => self.unsettled(now),
+            Event::Collected(changes) => self.collected(now, changes),
+            Event::NotStarted { run, failure } => self.not_started(now, run, failure),
+            Event::Exited { run } => self.exited(now, run),
+            Event::Emptied { run, reason } => self.emptied(now, run, reason),
+            Event::Asked(signal) => self.asked(now, signal),
+            Event::Relayed(signal) => self.relayed(signal),
+            Event::Elapsed => self.elapsed(now),
+        }
+        std::mem::take(&mut self.actions)
+    }
+
+    fn armed(&mut self, now: Instant) {
+        match self.state {
+            State::Arming if self.policy.postpone => {
+                self.say(Message::Postponed);
+                self.state = State::Waiting;
+            }
+            State::Arming => {
+                self.say(Message::Starting);
+                self.spawn(now, StartReason::Start);
+            }
+            State::Waiting
+            | State::Settling
+            | State::BackingOff { .. }
+            | State::Running { .. }
+            | State::Stopping { .. }
+            | State::Finished => {}
+        }
+    }
+
+    fn changed(&mut self, now: Instant, activity: Activity) {
+        match self.state {
+            // Nothing is reported before the watches stand, and nothing matters at the end.
+            State::Arming
+            | State::Stopping {
+                then: Then::End(_), ..
+            }
+            | State::Finished => {}
+            State::Waiting
+            | State::Settling
+            | State::BackingOff { .. }
+            | State::Running { .. }
+            | State::Stopping {
+                then: Then::Restart | Then::Policy { .. },
+                ..
+            } => {
+                let certain = if let Some(burst) = &mut self.burst {
+                    burst.saw(now, activity)
+                } else {
+                    let certain = activity.certain;
+                    self.burst = Some(Burst::begin(now, self.policy.settle, activity));
+                    certain
+                };
+                if certain {
+                    self.certain(now);
+                }
+            }
+        }
+    }
+
+    /// A change is certain: whoever runs code from before it has to go, at once, so that the
+    /// stopping overlaps the rest of the burst.
+    fn certain(&mut self, now: Instant) {
+        self.budget.restore();
+        match &mut self.state {
+            State::Waiting | State::BackingOff { .. } => self.state = State::Settling,
+            State::Running { run, .. } => {
+                let run = *run;
+                self.stop(now, run, Then::Restart, StopReason::Change);
+            }
+            State::Stopping {
+                then: then @ Then::Policy { .. },
+                ..
+            } => *then = Then::Restart,
+            State::Arming
+            | State::Settling
+            | State::Stopping {
+                then: Then::Restart | Then::End(_),
+                ..
+            }
+            | State::Finished => {}
+        }
+    }
+
+    fn unsettled(&mut self, now: Instant) {
+        self.unanswered = self.unanswered.saturating_sub(1);
+        match self.state {
+            State::Arming
+            | State::Stopping {
+                then: Then::End(_), ..
+            }
+            | State::Finished => {}
+            State::Waiting
+            | State::Settling
+            | State::BackingOff { .. }
+            | State::Running { .. }
+            | State::Stopping {
+                then: Then::Restart | Then::Policy { .. },
+                ..
+            } => {
+                if let Some(burst) = &mut self.burst {
+                    burst.unsettled(now);
+                }
+            }
+        }
+    }
+
+    fn collected(&mut self, now: Instant, changes: Changes) {
+        self.unanswered = self.unanswered.saturating_sub(1);
+        self.changes.merge(changes);
+        // What came after the question belongs to the burst too, and is asked about again.
+        if self.unanswered > 0 {
+            return;
+        }
+        let Some(burst) = self.burst.take_if(|burst| burst.collecting().is_some()) else {
+            return;
+        };
+        self.announce();
+        if burst.collecting() == Some(Verdict::Overrun) {
+            self.say(Message::Overrun {
+                path: burst.path().to_path_buf(),
+            });
+            self.burst = Some(burst.tolerate(now));
+        }
+        match self.state {
+            State::Settling => self.spawn(now, StartReason::Change),
+            // It starts when the run is down: see `emptied`.
+            State::Stopping {
+                then: Then::Restart,
+                ..
+            } => {}
+            State::Arming
+            | State::Waiting
+            | State::BackingOff { .. }
+            | State::Running { .. }
+            | State::Stopping {
+                then: Then::Policy { .. } | Then::End(_),
+                ..
+            }
+            | State::Finished => {}
+        }
+    }
+
+    fn not_started(&mut self, now: Instant, failed: RunId, failure: SpawnFailure) {
+        match self.state {
+            State::Running { run, .. } if run == failed => {
+                let (code, transient) = (failure.code(), failure.is_transient());
+                let next = if transient {
+                    let pause = self.budget.pause();
+                    self.state = State::BackingOff { until: now + pause };
+                    Next::Restart(Grant { pause, nth: None })
+                } else if self.policy.watching {
+                    self.state = State::Waiting;
+                    Next::Wait
+                } else {
+                    Next::End
+                };
+                self.say(Message::NotStarted { failure, next });
+                if next == Next::End {
+                    self.finish(Outcome::Code(code));
+                }
+            }
+            State::Arming
+            | State::Waiting
+            | State::Settling
+            | State::BackingOff { .. }
+            | State::Running { .. }
+            | State::Stopping { .. }
+            | State::Finished => {}
+        }
+    }
+
+    fn exited(&mut self, now: Instant, exited: RunId) {
+        match self.state {
+            State::Running { run, since } if run == exited => {
+                let ran = now.duration_since(since);
+                self.stop(now, run, Then::Policy { ran }, StopReason::Leftovers);
+            }
+            State::Arming
+            | State::Waiting
+            | State::Settling
+            | State::BackingOff { .. }
+            | State::Running { .. }
+            // The stop goes on until everybody is gone, with the deadline that it has.
+            | State::Stopping { .. }
+            | State::Finished => {}
+        }
+    }
+
+    fn emptied(&mut self, now: Instant, emptied: RunId, reason: ExitReason) {
+        match self.state {
+            State::Running { run, since } if run == emptied => {
+                self.follow_policy(now, reason, now.duration_since(since));
+            }
+            State::Stopping { run, then, .. } if run == emptied => match then {
+                Then::Restart if self.burst_is_over() => self.spawn(now, StartReason::Change),
+                Then::Restart => self.state = State::Settling,
+                Then::Policy { ran } => self.follow_policy(now, reason, ran),
+                Then::End(outcome) => self.finish(outcome),
+            },
+            State::Arming
+            | State::Waiting
+            | State::Settling
+            | State::BackingOff { .. }
+            | State::Running { .. }
+            | State::Stopping { .. }
+            | State::Finished => {}
+        }
+    }
+
+    /// COMMAND ended by itself after `ran`, and nobody of it is left.
+    fn follow_policy(&mut self, now: Instant, reason: ExitReason, ran: Duration) {
+        if ran >= STEADY {
+            self.budget.calm();
+        }
+        let restart = match self.policy.restart.when {
+            RestartWhen::Never => false,
+            RestartWhen::OnFailure => !reason.is_clean(),
+            RestartWhen::Always => true,
+        };
+        let next = if restart {
+            match (self.budget.take(), self.policy.restart.max) {
+                (Some(grant), _) => Next::Restart(grant),
+                (None, Some(0) | None) => Next::End,
+                (None, Some(restarts)) => Next::GiveUp { restarts },
+            }
+        } else if self.policy.watching {
+            Next::Wait
+        } else {
+            Next::End
+        };
+        self.say(Message::Exited { reason, ran, next });
+        match next {
+            Next::Restart(grant) => {
+                self.state = State::BackingOff {
+                    until: now + grant.pause,
+                }
+            }
+            Next::Wait => self.state = State::Waiting,
+            Next::End | Next::GiveUp { .. } => self.finish(Outcome::Code(reason.code())),
+        }
+    }
+
+    /// Ctrl-C is SIGINT, once, to everybody of the run, as the terminal would have sent it; the
+    /// second one kills. Anything else is answered with the stop signal.
+    fn asked(&mut self, now: Instant, signal: Signal) {
+        let ctrl_c = signal == Signal::SIGINT;
+        let end = Then::End(Outcome::Signal(signal));
+        match &mut self.state {
+            State::Arming | State::Waiting | State::Settling | State::BackingOff { .. } => {
+                self.finish(Outcome::Signal(signal));
+            }
+            State::Running { run, .. } => {
+                let run = *run;
+                self.burst = None;
+                self.begin_stop(now, run, end);
+                if ctrl_c {
+                    self.interrupt();
+                } else {
+                    self.signal(StopReason::Asked);
+                }
+            }
+            State::Stopping { then, stop, .. } => {
+                if !matches!(then, Then::End(_)) {
+                    *then = end;
+                }
+                self.burst = None;
+                if ctrl_c && stop.interrupted {
+                    self.kill();
+                } else if ctrl_c {
+                    self.interrupt();
+                } else if !stop.signalled {
+                    self.signal(StopReason::Asked);
+                }
+            }
+            State::Finished => {}
+        }
+    }
+
+    fn relayed(&mut self, signal: Signal) {
+        match self.state {
+            State::Running { run, .. } | State::Stopping { run, .. } => {
+                self.actions.push(Action::Relay { run, signal });
+            }
+            State::Arming
+            | State::Waiting
+            | State::Settling
+            | State::BackingOff { .. }
+            | State::Finished => {}
+        }
+    }
+
+    fn elapsed(&mut self, now: Instant) {
+        self.ask_burst(now);
+        match self.state {
+            State::BackingOff { until } if now >= until => self.spawn(now, StartReason::Exit),
+            State::Stopping { stop, .. } if stop.kill_at.is_some_and(|at| now >= at) => {
+                self.kill();
+            }
+            State::Stopping {
+                run, ref mut stop, ..
+            } if stop.name_at.is_some_and(|at| now >= at) => {
+                stop.name_at = None;
+                let hope = match stop.kill_at {
+                    _ if stop.interrupted => Hope::CtrlC,
+                    Some(at) => Hope::Kill(at.duration_since(now)),
+                    None => Hope::None,
+                };
+                self.actions.push(Action::NameRemaining { run, hope });
+            }
+            State::Arming
+            | State::Waiting
+            | State::Settling
+            | State::BackingOff { .. }
+            | State::Running { .. }
+            | State::Stopping { .. }
+            | State::Finished => {}
+        }
+    }
+
+    /// Does what the burst's deadline asks for, if it has come.
+    fn ask_burst(&mut self, now: Instant) {
+        let Some(burst) = &mut self.burst else { return };
+        let verdict = burst.verdict(now);
+        match verdict {
+            Verdict::Wait => {}
+            Verdict::Calm => self.burst = None,
+            Verdict::Certain => {
+                burst.harden(now);
+                self.certain(now);
+            }
+            Verdict::Over | Verdict::Overrun => {
+                burst.collect(verdict);
+                self.unanswered += 1;
+                self.actions.push(Action::Collect {
+                    order: verdict == Verdict::Overrun,
+                });
+                self.certain(now);
+            }
+        }
+    }
+
+    /// Whether nothing stands against a start: no burst, or one that COMMAND runs beside.
+    fn burst_is_over(&self) -> bool {
+        self.burst.as_ref().is_none_or(Burst::lets_start)
+    }
+
+    fn spawn(&mut self, now: Instant, reason: StartReason) {
+        self.run = self.run.next();
+        self.announced = false;
+        self.state = State::Running {
+            run: self.run,
+            since: now,
+        };
+        let changes = std::mem::take(&mut self.changes);
+        self.actions.push(Action::Spawn {
+            run: self.run,
+            reason,
+            changes,
+        });
+    }
+
+    /// Begins a stop by the stop signal.
+    fn stop(&mut self, now: Instant, run: RunId, then: Then, why: StopReason) {
+        self.begin_stop(now, run, then);
+        self.signal(why);
+    }
+
+    fn begin_stop(&mut self, now: Instant, run: RunId, then: Then) {
+        let stop = Stop {
+            signalled: false,
+            interrupted: false,
+            name_at: Some(now + NAME_AFTER),
+            kill_at: Some(now + self.policy.stop.grace),
+        };
+        self.state = State::Stopping { run, then, stop };
+    }
+
+    /// Sends the stop signal to the run that is being stopped.
+    fn signal(&mut self, why: StopReason) {
+        let State::Stopping { run, stop, .. } = &mut self.state else {
+            return;
+        };
+        stop.signalled = true;
+        let (run, signal) = (*run, self.policy.stop.signal);
+        self.say(Message::Stopping { signal, why });
+        self.actions.push(Action::Signal { run, signal });
+    }
+
+    /// Sends SIGINT to the run that is being stopped.
+    fn interrupt(&mut self) {
+        let State::Stopping { run, stop, .. } = &mut self.state else {
+            return;
+        };
+        stop.interrupted = true;
+        let (run, signal) = (*run, Signal::SIGINT);
+        self.say(Message::Stopping {
+            signal,
+            why: StopReason::Asked,
+        });
+        self.actions.push(Action::Signal { run, signal });
+    }
+
+    /// Kills the run that is being stopped.
+    fn kill(&mut self) {
+        let State::Stopping { run, stop, .. } = &mut self.state else {
+            return;
+        };
+        stop.kill_at = None;
+        let run = *run;
+        self.say(Message::Killing);
+        self.actions.push(Action::Kill { run });
+    }
+
+    fn finish(&mut self, outcome: Outcome) {
+        self.state = State::Finished;
+        self.burst = None;
+        self.actions.push(Action::Finish(outcome));
+    }
+
+    /// Tells why COMMAND restarts, once for every restart.
+    fn announce(&mut self) {
+        let Some(change) = self.changes.iter().next() else {
+            return;
+        };
+        let (path, more) = (change.path.clone(), self.changes.len() - 1);
+        if std::mem::replace(&mut self.announced, true) {
+            self.say(Message::Joined { path, more });
+        } else {
+            self.say(Message::Changed {
+                path,
+                more,
+                first: self.run == RunId(0),
+            });
+        }
+    }
+
+    fn say(&mut self, message: Message) {
+        self.actions.push(Action::Say(message));
+    }
+}

@@ -1,0 +1,310 @@
+//! Tells which paths count, and by which rule one does not.
+//!
+//! The order of the rules: `--ignore`, then `--watch` of that very path, then ignore files, then
+//! the built-in list, then `--ext`. The first one that has an opinion decides.
+
+use std::collections::HashMap;
+use std::ffi::OsStr;
+use std::fmt;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+use globset::GlobMatcher;
+use ignore::Match;
+use ignore::gitignore::{Gitignore, GitignoreBuilder};
+
+/// What was asked to be watched, and what of it was not.
+#[derive(Clone, Debug)]
+pub struct FilterSpec {
+    /// What is watched.
+    pub roots: Vec<Root>,
+    /// The patterns of `--ignore`, relative to the current directory.
+    pub flags: Gitignore,
+    /// The endings of `--ext`, without the dot. None: every name counts.
+    pub extensions: Vec<String>,
+    /// Whether ignore files and the built-in list count.
+    pub ignores: bool,
+}
+
+/// One thing that is watched. All paths are absolute.
+#[derive(Clone, Debug)]
+pub struct Root {
+    /// As it was typed.
+    pub name: String,
+    /// The path; for a pattern, the directory above everything that it can match.
+    pub path: PathBuf,
+    /// The pattern, matched against what follows `path`.
+    pub glob: Option<GlobMatcher>,
+}
+
+impl Root {
+    /// Whether `path` is one that this root asks for.
+    fn covers(&self, path: &Path, is_dir: bool) -> bool {
+        match (path.strip_prefix(&self.path), &self.glob) {
+            (Err(_), _) => false,
+            (Ok(_), None) => true,
+            // Below the base every directory may lead to a match.
+            (Ok(_), Some(_)) if is_dir => true,
+            (Ok(rest), Some(glob)) => glob.is_match(rest),
+        }
+    }
+}
+
+/// Whether a path counts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// It does.
+    Kept,
+    /// It does not, by this rule.
+    Ignored(Rule),
+}
+
+/// Why a path does not count.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Rule {
+    /// `--ignore` with this pattern.
+    Flag(String),
+    /// This pattern in this ignore file.
+    File { file: PathBuf, pattern: String },
+    /// This entry of the built-in list.
+    BuiltIn(&'static str),
+    /// `--ext` does not list its ending.
+    Extension,
+    /// It is under no watched root.
+    Outside,
+}
+
+impl fmt::Display for Rule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Flag(pattern) => write!(f, "--ignore '{pattern}'"),
+            Self::File { file, pattern } => write!(f, "`{pattern}` in {}", file.display()),
+            Self::BuiltIn(pattern) => write!(f, "`{pattern}` of the built-in list"),
+            Self::Extension => f.write_str("--ext"),
+            Self::Outside => f.write_str("it is not under a watched path"),
+        }
+    }
+}
+
+/// The rules that hold now.
+#[derive(Debug)]
+pub struct Filter {
+    spec: FilterSpec,
+    base: PathBuf,
+    /// The rules of `.ignore` files, by the directory that they stand in.
+    plain: HashMap<PathBuf, Gitignore>,
+    /// The same for `.gitignore` files.
+    git: HashMap<PathBuf, Gitignore>,
+    /// The same for `.git/info/exclude`, by the top of the work tree.
+    exclude: HashMap<PathBuf, Gitignore>,
+}
+
+/// The names of ignore files, those that win first.
+const IGNORE_FILES: [&str; 2] = [".ignore", ".gitignore"];
+
+impl Filter {
+    /// The rules of `spec`, for somebody whose current directory is `base`.
+    pub fn new(spec: FilterSpec, base: PathBuf) -> Self {
+        let mut filter = Self {
+            spec,
+            base,
+            plain: HashMap::new(),
+            git: HashMap::new(),
+            exclude: HashMap::new(),
+        };
+        for root in filter.spec.roots.clone() {
+            filter.load_above(&root.path);
+        }
+        filter
+    }
+
+    /// What is watched.
+    pub fn roots(&self) -> &[Root] {
+        &self.spec.roots
+    }
+
+    /// The current directory: what `--ignore` and printed paths are relative to.
+    pub fn base(&self) -> &Path {
+        &self.base
+    }
+
+    /// Whether `path` counts, if the directory that it is in does.
+    pub fn verdict(&self, path: &Path, is_dir: bool) -> Verdict {
+        let ignored = |rule| Verdict::Ignored(rule);
+        let flag = self.flag(path, is_dir);
+        if let Match::Ignore(glob) = &flag {
+            return ignored(Rule::Flag(glob.original().to_owned()));
+        }
+        if self.is_root(path) {
+            return Verdict::Kept;
+        }
+        if !self.spec.roots.iter().any(|root| root.covers(path, is_dir)) {
+            return ignored(Rule::Outside);
+        }
+        if self.spec.ignores && !flag.is_whitelist() {
+            match self.ignore_files(path, is_dir) {
+                Match::Ignore(rule) => return ignored(rule),
+                Match::Whitelist(_) => {}
+                Match::None => {
+                    if let Some(pattern) = built_in(path) {
+                        return ignored(Rule::BuiltIn(pattern));
+                    }
+                }
+            }
+        }
+        if !is_dir && !self.has_extension(path) {
+            return ignored(Rule::Extension);
+        }
+        Verdict::Kept
+    }
+
+    /// Whether `path` itself was named with `--watch`.
+    pub fn is_root(&self, path: &Path) -> bool {
+        self.spec
+            .roots
+            .iter()
+            .any(|root| root.glob.is_none() && root.path == path)
+    }
+
+    /// Whether a file of this name holds rules.
+    pub fn is_ignore_file(&self, path: &Path) -> bool {
+        let name = path.file_name();
+        self.spec.ignores
+            && IGNORE_FILES
+                .iter()
+                .any(|file| name == Some(OsStr::new(file)))
+    }
+
+    /// Reads the ignore files of `dir` anew.
+    pub fn load(&mut self, dir: &Path) {
+        if self.spec.ignores {
+            let [plain, git] = IGNORE_FILES.map(|name| dir.join(name));
+            read_rules(&mut self.plain, dir, &plain);
+            read_rules(&mut self.git, dir, &git);
+        }
+    }
+
+    /// Forgets the ignore files of `dir` and everything below it.
+    pub fn unload(&mut self, dir: &Path) {
+        for rules in [&mut self.plain, &mut self.git] {
+            rules.retain(|holder, _| !holder.starts_with(dir));
+        }
+    }
+
+    /// Reads the ignore files above `root` that git would read: up to the top of its work tree.
+    /// Outside of one, up to the current directory.
+    fn load_above(&mut self, root: &Path) {
+        let top = root
+            .ancestors()
+            .find(|dir| dir.join(".git").exists())
+            .or_else(|| root.starts_with(&self.base).then_some(self.base.as_path()))
+            .map(Path::to_path_buf);
+        let Some(top) = top else { return };
+        for dir in root
+            .ancestors()
+            .skip(1)
+            .take_while(|dir| dir.starts_with(&top))
+        {
+            self.load(dir);
+        }
+        if self.spec.ignores {
+            read_rules(&mut self.exclude, &top, &top.join(".git/info/exclude"));
+        }
+    }
+
+    /// What `--ignore` says. A pattern that ignores a directory ignores all that is in it; one
+    /// that re-includes a directory does not speak for what is in it.
+    fn flag(&self, path: &Path, is_dir: bool) -> Match<&ignore::gitignore::Glob> {
+        let flags = &self.spec.flags;
+        if flags.is_empty() {
+            return Match::None;
+        }
+        let own = flags.matched(path, is_dir);
+        if !own.is_none() {
+            return own;
+        }
+        path.ancestors()
+            .skip(1)
+            .take_while(|dir| dir.starts_with(&self.base) && **dir != self.base)
+            .map(|dir| flags.matched(dir, true))
+            .find(|found| !found.is_none())
+            .filter(Match::is_ignore)
+            .unwrap_or(Match::None)
+    }
+
+    /// What ignore files say: those nearest to the path first, every `.ignore` before every
+    /// `.gitignore` as in ripgrep, `.git/info/exclude` last as in gitignore(5).
+    fn ignore_files(&self, path: &Path, is_dir: bool) -> Match<Rule> {
+        for rules in [&self.plain, &self.git, &self.exclude] {
+            if rules.is_empty() {
+                continue;
+            }
+            let found = path
+                .ancestors()
+                .skip(1)
+                .filter_map(|dir| rules.get(dir))
+                .map(|rules| rules.matched(path, is_dir))
+                .find(|found| !found.is_none());
+            if let Some(found) = found {
+                return found.map(|glob| Rule::File {
+                    file: glob.from().unwrap_or(Path::new("")).to_path_buf(),
+                    pattern: glob.original().to_owned(),
+                });
+            }
+        }
+        Match::None
+    }
+
+    fn has_extension(&self, path: &Path) -> bool {
+        let name = path.file_name().unwrap_or_default().as_bytes();
+        self.spec.extensions.is_empty()
+            || self.spec.extensions.iter().any(|extension| {
+                name.strip_suffix(extension.as_bytes())
+                    .is_some_and(|stem| stem.len() > 1 && stem.ends_with(b"."))
+            })
+    }
+}
+
+/// Puts the rules of `file` where those of `dir` are, or takes them away if it has none.
+fn read_rules(rules: &mut HashMap<PathBuf, Gitignore>, dir: &Path, file: &Path) {
+    let mut builder = GitignoreBuilder::new(dir);
+    // Lines that make no sense are skipped, as git does.
+    let _ = builder.add(file);
+    match builder.build() {
+        Ok(read) if !read.is_empty() => rules.insert(dir.to_path_buf(), read),
+        _ => rules.remove(dir),
+    };
+}
+
+/// The built-in list: what no program is made of, and what editors leave for a moment.
+fn built_in(path: &Path) -> Option<&'static str> {
+    let name = path.file_name()?.as_bytes();
+    let exact = [
+        ".git",
+        ".hg",
+        ".svn",
+        ".jj",
+        "node_modules",
+        "__pycache__",
+        ".venv",
+        ".DS_Store",
+        // vim looks whether it can write into a directory by making this.
+        "4913",
+    ];
+    if let Some(found) = exact.into_iter().find(|entry| entry.as_bytes() == name) {
+        return Some(found);
+    }
+    match name {
+        b"target" if path.with_file_name("Cargo.toml").exists() => Some("target/"),
+        _ if name.ends_with(b".swp") => Some("*.swp"),
+        _ if name.ends_with(b".swx") => Some("*.swx"),
+        _ if name.ends_with(b"~") => Some("*~"),
+        _ if name.starts_with(b".#") => Some(".#*"),
+        _ if name.len() > 1 && name.starts_with(b"#") && name.ends_with(b"#") => Some("#*#"),
+        _ if name.ends_with(b".tmp") => Some("*.tmp"),
+        // JetBrains' atomic saves.
+        _ if name.ends_with(b"___jb_tmp___") => Some("*___jb_tmp___"),
+        _ if name.ends_with(b"___jb_old___") => Some("*___jb_old___"),
+        _ => None,
+    }
+}

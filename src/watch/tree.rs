@@ -1,0 +1,352 @@
+//! The directories that are watched, and what is known of the files in them.
+//!
+//! There is one kernel watch for every directory that counts and none for those that do not. A
+//! directory is watched *before* it is listed: what is made in between is then seen twice instead
+//! of never.
+
+use std::collections::hash_map::DefaultHasher;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::fs;
+use std::hash::{Hash as _, Hasher as _};
+use std::io;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use notify::{ErrorKind, PathOp, RecommendedWatcher, Watcher as _};
+
+use super::filter::{Filter, Verdict};
+
+/// The watched directories.
+pub(super) struct Tree {
+    watcher: RecommendedWatcher,
+    dirs: BTreeMap<PathBuf, Dir>,
+    /// Directories whose files have no stamps yet.
+    unstamped: Vec<PathBuf>,
+}
+
+/// What is known of one watched directory.
+#[derive(Default)]
+struct Dir {
+    /// Whether only some names in it matter: see [`Tree::watch_flat`].
+    flat: bool,
+    /// The files that count: a hash of the name (64 bits are enough to tell the names of one
+    /// directory apart), and the modification time where it is known.
+    files: HashMap<u64, Option<i64>>,
+    /// A moment after which the times in `files` were not read any more.
+    stamped: i64,
+}
+
+/// A directory that could not be watched or listed.
+#[derive(Debug)]
+pub(super) struct Problem {
+    /// Which one.
+    pub(super) path: PathBuf,
+    /// Why.
+    pub(super) why: Why,
+}
+
+/// Why a directory could not be watched.
+#[derive(Debug)]
+pub(super) enum Why {
+    /// The system said so.
+    Io(io::Error),
+    /// The user's kernel watches are used up, so that this many directories have none.
+    Limit { unwatched: usize },
+}
+
+impl Tree {
+    /// Nothing is watched yet.
+    pub(super) fn new(watcher: RecommendedWatcher) -> Self {
+        Self {
+            watcher,
+            dirs: BTreeMap::new(),
+            unstamped: Vec::new(),
+        }
+    }
+
+    /// Watches `starts` and every directory below that counts; calls `found` for every file that
+    /// does. One batch of watches for each level of the tree.
+    pub(super) fn walk(
+        &mut self,
+        starts: Vec<PathBuf>,
+        filter: &mut Filter,
+        mut found: impl FnMut(PathBuf),
+    ) -> Vec<Problem> {
+        let mut problems = Vec::new();
+        let mut level = starts;
+        let mut first = true;
+        while !level.is_empty() {
+            if cfg!(target_os = "linux") || first {
+                self.watch(&mut level, &mut problems);
+            }
+            first = false;
+            let mut below = Vec::new();
+            for path in level {
+                match self.list(&path, filter, &mut below, &mut found) {
+                    Ok(()) => self.unstamped.push(path),
+                    Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                        self.dirs.remove(&path);
+                    }
+                    Err(error) => problems.push(Problem {
+                        path,
+                        why: Why::Io(error),
+                    }),
+                }
+            }
+            level = below;
+        }
+        problems
+    }
+
+    /// Asks for watches; takes out of `level` what there is none for.
+    fn watch(&mut self, level: &mut Vec<PathBuf>, problems: &mut Vec<Problem>) {
+        let op = if cfg!(target_os = "linux") {
+            PathOp::watch_non_recursive::<PathBuf>
+        } else {
+            PathOp::watch_recursive::<PathBuf>
+        };
+        let mut ops: Vec<PathOp> = level.iter().cloned().map(op).collect();
+        while let Err(failed) = self.watcher.update_paths(ops) {
+            ops = failed.remaining;
+            let Some(path) = failed.origin.map(PathOp::into_path) else {
+                continue;
+            };
+            let why = match failed.source.kind {
+                ErrorKind::MaxFilesWatch => Why::Limit {
+                    unwatched: ops.len() + 1,
+                },
+                ErrorKind::Io(error) if error.kind() != io::ErrorKind::NotFound => Why::Io(error),
+                // It has gone in the meantime.
+                _ => {
+                    level.retain(|dir| *dir != path);
+                    continue;
+                }
+            };
+            let limit = matches!(why, Why::Limit { .. });
+            if !limit {
+                level.retain(|dir| *dir != path);
+            }
+            problems.push(Problem { path, why });
+            if limit {
+                return;
+            }
+        }
+    }
+
+    /// Lists one directory: its directories go to `below`, its files into what is known.
+    fn list(
+        &mut self,
+        path: &Path,
+        filter: &mut Filter,
+        below: &mut Vec<PathBuf>,
+        found: &mut impl FnMut(PathBuf),
+    ) -> io::Result<()> {
+        let mut entries = Vec::new();
+        let mut rules = false;
+        for entry in fs::read_dir(path)? {
+            let entry = entry?;
+            let is_dir = entry.file_type()?.is_dir();
+            let entry = entry.path();
+            rules |= filter.is_ignore_file(&entry);
+            entries.push((entry, is_dir));
+        }
+        if rules {
+            filter.load(path);
+        }
+        let mut dir = Dir::default();
+        for (entry, is_dir) in entries {
+            if filter.verdict(&entry, is_dir) != Verdict::Kept {
+                continue;
+            }
+            if is_dir {
+                below.push(entry);
+            } else {
+                dir.files.insert(name_hash(&entry), None);
+                found(entry);
+            }
+        }
+        self.dirs.insert(path.to_path_buf(), dir);
+        Ok(())
+    }
+
+    /// Watches these directories for the sake of some names in them, without looking below, and
+    /// no other ones in this way.
+    pub(super) fn watch_flat(&mut self, wanted: &BTreeSet<PathBuf>) -> Vec<Problem> {
+        let mut new: Vec<PathBuf> = wanted
+            .iter()
+            .filter(|dir| !self.dirs.contains_key(*dir))
+            .cloned()
+            .collect();
+        let mut problems = Vec::new();
+        if !new.is_empty() {
+            self.watch(&mut new, &mut problems);
+        }
+        self.dirs.extend(new.into_iter().map(|dir| {
+            (
+                dir,
+                Dir {
+                    flat: true,
+                    ..Dir::default()
+                },
+            )
+        }));
+        let unwanted: Vec<PathBuf> = self
+            .dirs
+            .iter()
+            .filter(|(path, dir)| dir.flat && !wanted.contains(*path))
+            .map(|(path, _)| path.clone())
+            .collect();
+        self.unwatch(unwanted);
+        problems
+    }
+
+    /// Ends the watching of `path` and everything below. Whether files that count were in it.
+    pub(super) fn drop_below(&mut self, path: &Path) -> bool {
+        let mut had_files = false;
+        let mut gone = Vec::new();
+        for (below, dir) in self.dirs.range(path.to_path_buf()..) {
+            if !below.starts_with(path) {
+                break;
+            }
+            had_files |= !dir.files.is_empty();
+            gone.push(below.clone());
+        }
+        self.unwatch(gone);
+        had_files
+    }
+
+    fn unwatch(&mut self, paths: Vec<PathBuf>) {
+        for path in &paths {
+            self.dirs.remove(path);
+        }
+        let mut ops: Vec<PathOp> = paths.into_iter().map(PathOp::unwatch).collect();
+        // Those that have gone have lost their watches already.
+        while !ops.is_empty()
+            && let Err(failed) = self.watcher.update_paths(ops)
+        {
+            ops = failed.remaining;
+        }
+    }
+
+    /// Whether `path` is a directory that is watched with what is below it.
+    pub(super) fn contains(&self, path: &Path) -> bool {
+        self.dirs.get(path).is_some_and(|dir| !dir.flat)
+    }
+
+    /// Whether there is a watch on `path`, of whatever kind.
+    pub(super) fn watches(&self, path: &Path) -> bool {
+        self.dirs.contains_key(path)
+    }
+
+    /// The directories below `path`, itself included, that are watched with what is below them.
+    pub(super) fn below(&self, path: &Path) -> Vec<PathBuf> {
+        self.dirs
+            .range(path.to_path_buf()..)
+            .take_while(|(below, _)| below.starts_with(path))
+            .filter(|(_, dir)| !dir.flat)
+            .map(|(below, _)| below.clone())
+            .collect()
+    }
+
+    /// How many files count, and in how many directories.
+    pub(super) fn size(&self) -> (usize, usize) {
+        let kept = self.dirs.values().filter(|dir| !dir.flat);
+        kept.fold((0, 0), |(files, dirs), dir| {
+            (files + dir.files.len(), dirs + 1)
+        })
+    }
+
+    /// Takes in that a file is there, and reads its time anew. Whether it was known before.
+    pub(super) fn present(&mut self, path: &Path) -> bool {
+        let stamp = fs::symlink_metadata(path).ok().map(|meta| mtime(&meta));
+        self.dir_of(path)
+            .is_some_and(|dir| dir.files.insert(name_hash(path), stamp).is_some())
+    }
+
+    /// Reads the time of a file that matters, if it is not known yet.
+    pub(super) fn know(&mut self, path: &Path) {
+        if let (Ok(meta), Some(dir)) = (fs::symlink_metadata(path), self.dir_of(path)) {
+            dir.files
+                .entry(name_hash(path))
+                .or_insert(Some(mtime(&meta)));
+        }
+    }
+
+    /// Takes in that a file is gone. Whether it was known before.
+    pub(super) fn absent(&mut self, path: &Path) -> bool {
+        self.dir_of(path)
+            .is_some_and(|dir| dir.files.remove(&name_hash(path)).is_some())
+    }
+
+    /// Whether the modification time of a file differs from the one that is known. The kernel
+    /// reports chmod and utimes alike; only the latter is a change.
+    pub(super) fn has_moved(&mut self, path: &Path) -> bool {
+        // One that is gone is reported as gone.
+        let Ok(meta) = fs::symlink_metadata(path) else {
+            return false;
+        };
+        let Some(dir) = self.dir_of(path) else {
+            return false;
+        };
+        let known = dir
+            .files
+            .insert(name_hash(path), Some(mtime(&meta)))
+            .flatten();
+        // If what is reported happened before the time was read, the time may be the new one.
+        let unsure = ctime(&meta) <= dir.stamped;
+        unsure || known != Some(mtime(&meta))
+    }
+
+    /// Reads the times of the files in one more directory. False: there was none left to read.
+    pub(super) fn stamp_one(&mut self) -> bool {
+        let Some(path) = self.unstamped.pop() else {
+            return false;
+        };
+        let (Some(dir), Ok(entries)) = (self.dirs.get_mut(&path), fs::read_dir(&path)) else {
+            return true;
+        };
+        for entry in entries.flatten() {
+            let Some(stamp) = dir.files.get_mut(&name_hash(Path::new(&entry.file_name()))) else {
+                continue;
+            };
+            if let Ok(meta) = entry.metadata() {
+                *stamp = Some(mtime(&meta));
+            }
+        }
+        dir.stamped = now();
+        true
+    }
+
+    fn dir_of(&mut self, path: &Path) -> Option<&mut Dir> {
+        self.dirs.get_mut(path.parent()?)
+    }
+}
+
+/// The name's hash, the same for the whole life of the program.
+fn name_hash(path: &Path) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    path.file_name().hash(&mut hasher);
+    hasher.finish()
+}
+
+/// The modification time, in nanoseconds since 1970.
+fn mtime(meta: &fs::Metadata) -> i64 {
+    nanos(meta.mtime(), meta.mtime_nsec())
+}
+
+/// The time of the last change to the inode, in nanoseconds since 1970.
+fn ctime(meta: &fs::Metadata) -> i64 {
+    nanos(meta.ctime(), meta.ctime_nsec())
+}
+
+fn nanos(seconds: i64, nanos: i64) -> i64 {
+    seconds.wrapping_mul(1_000_000_000).wrapping_add(nanos)
+}
+
+fn now() -> i64 {
+    let now = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
+    i64::try_from(now.as_nanos()).unwrap_or(i64::MAX)
+}
