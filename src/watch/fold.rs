@@ -12,13 +12,16 @@ use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
 
-use notify::event::{CreateKind, ModifyKind};
+use notify::event::{CreateKind, ModifyKind, RemoveKind, RenameMode};
 use notify::{Config, Event, EventHandler, EventKind, RecursiveMode, Watcher, WatcherKind};
 use notify_debouncer_full::{
     DebounceEventResult, DebouncedEvent, Debouncer, NoCache, new_debouncer_opt,
 };
 
 use crate::event::{Change, ChangeKind, Changes};
+
+/// The first half of a rename.
+const MOVED_OUT: EventKind = EventKind::Modify(ModifyKind::Name(RenameMode::From));
 
 /// One burst's events, on their way to becoming [`Changes`].
 pub(super) struct Fold {
@@ -61,7 +64,13 @@ impl Fold {
     }
 
     /// Takes in one event.
-    pub(super) fn push(&mut self, event: Event) {
+    ///
+    /// A removed file is told as one that was moved out of sight: of something removed the
+    /// debouncer looks for what was below it, among all paths of the burst, every time.
+    pub(super) fn push(&mut self, mut event: Event) {
+        if event.kind == EventKind::Remove(RemoveKind::File) {
+            event.kind = MOVED_OUT;
+        }
         self.feed.handle_event(Ok(event));
     }
 
@@ -91,6 +100,7 @@ fn summary(events: impl Iterator<Item = Event>, base: &Path) -> Changes {
     for event in events {
         let kind = match event.kind {
             EventKind::Create(_) => ChangeKind::Created,
+            MOVED_OUT => ChangeKind::Removed,
             EventKind::Modify(ModifyKind::Name(_)) => ChangeKind::Renamed,
             EventKind::Remove(_) => ChangeKind::Removed,
             _ => ChangeKind::Modified,
@@ -154,7 +164,7 @@ impl Watcher for Feeder {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use notify::event::{DataChange, RemoveKind, RenameMode};
+    use notify::event::DataChange;
 
     fn event(kind: EventKind, path: &str) -> Event {
         Event::new(kind).add_path(PathBuf::from(path))

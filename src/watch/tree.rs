@@ -257,11 +257,15 @@ impl Tree {
         })
     }
 
-    /// Takes in that a file is there, and reads its time anew. Whether it was known before.
-    pub(super) fn present(&mut self, path: &Path) -> bool {
-        let stamp = fs::symlink_metadata(path).ok().map(|meta| mtime(&meta));
-        self.dir_of(path)
-            .is_some_and(|dir| dir.files.insert(name_hash(path), stamp).is_some())
+    /// Takes in that a file is there, and reads its time anew. Whether it was known before, and
+    /// what it is, unless it has gone in the meantime.
+    pub(super) fn present(&mut self, path: &Path) -> (bool, Option<fs::Metadata>) {
+        let meta = fs::symlink_metadata(path).ok();
+        let stamp = meta.as_ref().map(mtime);
+        let known = self
+            .dir_of(path)
+            .is_some_and(|dir| dir.files.insert(name_hash(path), stamp).is_some());
+        (known, meta)
     }
 
     /// Reads the time of a file that matters, if it is not known yet.

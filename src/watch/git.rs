@@ -1,0 +1,70 @@
+//! Tells when git is at work on a work tree.
+//!
+//! git holds `index.lock` for as long as a checkout, a stash or a rebase step writes files
+//! (gitformat-index(5) has the index; api-lockfile in git's documentation the lock). While it is
+//! there the burst is not over, however slow the disk is and whatever else the machine does.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+/// How old a lock may be and still be that of a git at work, not one that a dead git left.
+const AGE_MAX: Duration = Duration::from_secs(10);
+
+/// The lock of the work tree that `path` is in, if it is in one.
+pub(super) fn lock_of(path: &Path) -> Option<PathBuf> {
+    let git = path
+        .ancestors()
+        .map(|dir| dir.join(".git"))
+        .find(|git| git.exists())?;
+    if git.is_dir() {
+        return Some(git.join("index.lock"));
+    }
+    // A linked work tree or a submodule (gitrepository-layout(5)).
+    let link = fs::read_to_string(&git).ok()?;
+    let dir = link.strip_prefix("gitdir:")?.trim();
+    Some(git.with_file_name(dir).join("index.lock"))
+}
+
+/// Whether a git at work holds this lock.
+pub(super) fn is_held(lock: &Path) -> bool {
+    let Ok(made) = fs::symlink_metadata(lock).and_then(|meta| meta.modified()) else {
+        return false;
+    };
+    SystemTime::now()
+        .duration_since(made)
+        .is_ok_and(|age| age < AGE_MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_lock_is_where_the_index_is() {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let top = dir.path().join("top");
+        fs::create_dir_all(top.join(".git")).expect("writable");
+        fs::create_dir_all(top.join("linked")).expect("writable");
+        fs::write(
+            top.join("linked/.git"),
+            "gitdir: ../.git/worktrees/linked\n",
+        )
+        .expect("writable");
+        assert_eq!(lock_of(&top.join("src")), Some(top.join(".git/index.lock")));
+        let linked = top.join("linked/../.git/worktrees/linked/index.lock");
+        assert_eq!(lock_of(&top.join("linked/src")), Some(linked));
+    }
+
+    #[test]
+    fn a_lock_that_a_dead_git_left_holds_nothing_up() {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let lock = dir.path().join("index.lock");
+        assert!(!is_held(&lock));
+        let file = fs::File::create(&lock).expect("writable");
+        assert!(is_held(&lock));
+        file.set_modified(SystemTime::now() - AGE_MAX)
+            .expect("writable");
+        assert!(!is_held(&lock));
+    }
+}

@@ -1,0 +1,450 @@
+//! The watching thread: takes in what the kernel says, and reports what counts.
+//!
+//! What a write looks like depends on who writes (inotify(7)). A close after writing, a rename, a
+//! removal and a new link are certain changes. A write whose file is still open is not: it is
+//! soft, and holds the burst open.
+
+use std::collections::HashSet;
+use std::fs;
+use std::io;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{Receiver, TryRecvError};
+
+use anyhow::anyhow;
+use notify::event::{AccessKind, AccessMode, CreateKind, ModifyKind, RemoveKind, RenameMode};
+use notify::{EventKind, RecommendedWatcher};
+
+use super::filter::{Filter, Root, Rule, Verdict};
+use super::fold::Fold;
+use super::git;
+use super::roots::Roots;
+use super::tree::{Problem, Tree, Why};
+use super::{Report, WatchSpec};
+use crate::event::{Activity, Changes, Event, Hold, Note};
+use crate::text::reason;
+
+/// What the watching thread is told.
+pub(super) enum Message {
+    /// By notify: what the kernel says.
+    Raw(notify::Result<notify::Event>),
+    /// By the loop: to end the burst.
+    Collect { order: bool },
+}
+
+/// The watching thread.
+pub(super) struct Observer<R> {
+    tree: Tree,
+    filter: Filter,
+    roots: Roots,
+    report: R,
+    verbose: bool,
+    /// The locks that git holds while it changes a work tree that is watched.
+    locks: Vec<PathBuf>,
+    batch: Batch,
+    burst: Burst,
+    fold: Option<Fold>,
+}
+
+/// What counts of the messages that came in at once.
+#[derive(Default)]
+struct Batch {
+    events: Vec<notify::Event>,
+    certain: bool,
+}
+
+/// What is known of the burst's files.
+#[derive(Default)]
+struct Burst {
+    /// Those that are being written.
+    writing: HashSet<PathBuf>,
+    /// Those that were there before and went away.
+    gone: HashSet<PathBuf>,
+    /// Those that are new.
+    born: HashSet<PathBuf>,
+}
+
+impl Burst {
+    fn hold(&self) -> Hold {
+        match (self.writing.is_empty(), self.gone.is_empty()) {
+            (false, _) => Hold::Writing,
+            (true, false) => Hold::Gone,
+            (true, true) => Hold::None,
+        }
+    }
+}
+
+impl<R: Fn(Report)> Observer<R> {
+    pub(super) fn new(spec: WatchSpec, watcher: RecommendedWatcher, report: R) -> Self {
+        Self {
+            tree: Tree::new(watcher),
+            filter: Filter::new(spec.filter, spec.base),
+            roots: Roots::default(),
+            report,
+            verbose: spec.verbose,
+            locks: Vec::new(),
+            batch: Batch::default(),
+            burst: Burst::default(),
+            fold: None,
+        }
+    }
+
+    /// Watches for as long as there is somebody to send messages.
+    pub(super) fn run(mut self, inbox: &Receiver<Message>) {
+        if let Err(error) = self.set_up() {
+            (self.report)(Report::Failed(error));
+            return;
+        }
+        while let Some(message) = self.next(inbox) {
+            match message {
+                Message::Raw(Ok(event)) => self.observe(event),
+                // What could not be read is followed by an overflow, or was nothing.
+                Message::Raw(Err(_)) => {}
+                Message::Collect { order } => {
+                    self.flush();
+                    self.collect(order);
+                }
+            }
+        }
+    }
+
+    /// The next message. Whenever there is none, what came in so far is reported; then there is
+    /// time to read the times of files.
+    fn next(&mut self, inbox: &Receiver<Message>) -> Option<Message> {
+        loop {
+            match inbox.try_recv() {
+                Ok(message) => return Some(message),
+                Err(TryRecvError::Disconnected) => return None,
+                Err(TryRecvError::Empty) => {}
+            }
+            self.flush();
+            if !self.tree.stamp_one() {
+                return inbox.recv().ok();
+            }
+        }
+    }
+
+    /// Watches the roots for the first time.
+    fn set_up(&mut self) -> anyhow::Result<()> {
+        for root in self.filter.roots() {
+            if let Err(error) = fs::metadata(&root.path)
+                && error.kind() != io::ErrorKind::NotFound
+            {
+                return Err(cannot_watch(&root.name, &error));
+            }
+        }
+        for problem in self.arm(|_| ()) {
+            let named = self
+                .filter
+                .roots()
+                .iter()
+                .find(|root| root.path == problem.path);
+            match (&problem.why, named) {
+                (Why::Io(error), Some(root)) => return Err(cannot_watch(&root.name, error)),
+                _ => self.note_problem(problem),
+            }
+        }
+        let roots = self.filter.roots();
+        self.locks = roots
+            .iter()
+            .filter_map(|root| git::lock_of(&root.path))
+            .collect();
+        self.introduce();
+        (self.report)(Report::Event(Event::Armed));
+        Ok(())
+    }
+
+    /// Tells what is watched.
+    fn introduce(&self) {
+        let (files, dirs) = self.tree.size();
+        let roots = self.filter.roots();
+        let missing = |root: &&Root| self.roots.is_missing(&root.path);
+        // Roots that are files are in no listed directory.
+        let alone = |root: &&Root| !missing(root) && !self.tree.contains(&root.path);
+        self.note(Note::Watching {
+            roots: roots.iter().map(|root| root.name.clone()).collect(),
+            files: files + roots.iter().filter(alone).count(),
+            dirs,
+        });
+        for root in roots.iter().filter(missing) {
+            self.note(Note::Missing {
+                root: root.name.clone(),
+            });
+        }
+    }
+
+    /// Takes in one event of the kernel.
+    fn observe(&mut self, mut event: notify::Event) {
+        if event.need_rescan() {
+            return self.look_again();
+        }
+        let Some(path) = event.paths.pop() else {
+            return;
+        };
+        match event.kind {
+            // Its halves come alone, too.
+            EventKind::Modify(ModifyKind::Name(RenameMode::Both)) => {}
+            EventKind::Create(CreateKind::Folder) => self.dir_appeared(&path),
+            EventKind::Modify(ModifyKind::Name(RenameMode::To)) if is_dir(&path) => {
+                self.dir_appeared(&path);
+            }
+            EventKind::Remove(RemoveKind::Folder | RemoveKind::Other) => self.dir_gone(&path),
+            // A directory that is moved tells so itself, without a tracker, and so does the one
+            // that it was in. Only of a root nobody else tells.
+            EventKind::Modify(ModifyKind::Name(RenameMode::From))
+                if event.attrs.tracker().is_none() =>
+            {
+                if self.filter.is_root(&path) {
+                    self.dir_gone(&path);
+                }
+            }
+            EventKind::Modify(ModifyKind::Name(RenameMode::From)) if self.tree.contains(&path) => {
+                self.dir_gone(&path);
+            }
+            kind => {
+                self.file_event(&path, event);
+                if changes_names(kind) {
+                    self.name_changed(&path);
+                }
+            }
+        }
+    }
+
+    /// Takes in something that happened to what is no directory.
+    fn file_event(&mut self, path: &Path, mut event: notify::Event) {
+        let name = self.roots.alias(path).unwrap_or(path).to_path_buf();
+        if let Verdict::Ignored(rule) = self.filter.verdict(&name, false) {
+            return self.note_ignored(&name, &rule);
+        }
+        let Some(certain) = self.weigh(path, event.kind) else {
+            return;
+        };
+        if certain && self.filter.is_ignore_file(path) {
+            self.rules_changed(path);
+        }
+        event.paths = vec![name];
+        self.batch.certain |= certain;
+        self.batch.events.push(event);
+    }
+
+    /// Whether what happened to a file is a certain change (or a soft one). None: it is no change.
+    fn weigh(&mut self, path: &Path, kind: EventKind) -> Option<bool> {
+        match kind {
+            EventKind::Create(_) => {
+                // Of a link, a fifo or a second name nothing more will be heard; another file is
+                // closed some day.
+                let is_open = |meta: fs::Metadata| meta.is_file() && meta.nlink() == 1;
+                let open = self.appeared(path).is_some_and(is_open);
+                if open {
+                    self.burst.writing.insert(path.to_path_buf());
+                }
+                Some(!open)
+            }
+            EventKind::Modify(ModifyKind::Name(RenameMode::From)) | EventKind::Remove(_) => {
+                self.burst.writing.remove(path);
+                let known = self.tree.absent(path);
+                if known && !self.burst.born.remove(path) {
+                    self.burst.gone.insert(path.to_path_buf());
+                }
+                // A rename does not tell what is renamed: one that is not known is a directory
+                // that does not count.
+                (known || matches!(kind, EventKind::Remove(_))).then_some(true)
+            }
+            EventKind::Modify(ModifyKind::Name(_)) => {
+                self.appeared(path);
+                Some(true)
+            }
+            EventKind::Modify(ModifyKind::Metadata(_)) => self.tree.has_moved(path).then_some(true),
+            EventKind::Modify(_) | EventKind::Any => {
+                self.burst.writing.insert(path.to_path_buf());
+                Some(false)
+            }
+            EventKind::Access(AccessKind::Close(AccessMode::Write)) => {
+                if self.burst.writing.remove(path) {
+                    self.tree.present(path);
+                    return Some(true);
+                }
+                // Without a write before it: mmap, touch, or nothing but an open for writing.
+                self.tree.has_moved(path).then_some(true)
+            }
+            EventKind::Access(_) | EventKind::Other => None,
+        }
+    }
+
+    /// Takes in that a file is there that was not, or that another one has taken its place; what
+    /// it is, unless it has gone again.
+    fn appeared(&mut self, path: &Path) -> Option<fs::Metadata> {
+        let (known, meta) = self.tree.present(path);
+        if !self.burst.gone.remove(path) && !known {
+            self.burst.born.insert(path.to_path_buf());
+        }
+        meta
+    }
+
+    /// Takes in that a directory was made or moved here. What is in it by now has changed.
+    fn dir_appeared(&mut self, path: &Path) {
+        match self.filter.verdict(path, true) {
+            Verdict::Kept => {
+                let mut found = Vec::new();
+                let starts = vec![path.to_path_buf()];
+                let problems = self
+                    .tree
+                    .walk(starts, &mut self.filter, |path| found.push(path));
+                self.all_appeared(found, problems);
+            }
+            Verdict::Ignored(rule) => self.note_ignored(path, &rule),
+        }
+        self.name_changed(path);
+    }
+
+    /// Takes in that a directory was removed or moved away, with what was in it.
+    fn dir_gone(&mut self, path: &Path) {
+        self.filter.unload(path);
+        if self.tree.drop_below(path) {
+            self.happened(EventKind::Remove(RemoveKind::Folder), path.to_path_buf());
+        }
+        self.name_changed(path);
+    }
+
+    /// Takes in that a name leads elsewhere now, or nowhere: a root may hang on it.
+    fn name_changed(&mut self, path: &Path) {
+        if !self.roots.hang_on(path, &self.filter) {
+            return;
+        }
+        if let Some(root) = self.roots.alias(path) {
+            // A link to a directory may lead to another one now.
+            self.tree.drop_below(root);
+        }
+        let mut found = Vec::new();
+        let problems = self.arm(|path| found.push(path));
+        self.all_appeared(found, problems);
+    }
+
+    fn arm(&mut self, mut appeared: impl FnMut(PathBuf)) -> Vec<Problem> {
+        self.roots
+            .arm(&mut self.tree, &mut self.filter, &mut appeared)
+    }
+
+    /// Takes in the files that were found in new directories.
+    fn all_appeared(&mut self, found: Vec<PathBuf>, problems: Vec<Problem>) {
+        for path in found {
+            self.burst.gone.remove(&path);
+            self.happened(EventKind::Create(CreateKind::File), path);
+        }
+        for problem in problems {
+            self.note_problem(problem);
+        }
+    }
+
+    /// Takes in that an ignore file changed: some directories count now that did not, and the
+    /// other way round. What is in them has not changed.
+    fn rules_changed(&mut self, path: &Path) {
+        let Some(dir) = path.parent() else { return };
+        self.filter.load(dir);
+        for below in self.tree.below(dir) {
+            if below != dir && self.filter.verdict(&below, true) != Verdict::Kept {
+                self.tree.drop_below(&below);
+            }
+        }
+        let problems = self
+            .tree
+            .walk(vec![dir.to_path_buf()], &mut self.filter, |_| ());
+        self.all_appeared(Vec::new(), problems);
+    }
+
+    /// The kernel's queue ran over: anything may have changed, and any directory may be new.
+    fn look_again(&mut self) {
+        self.note(Note::Overflow);
+        let roots = self.filter.roots().iter().map(|root| root.path.clone());
+        for root in roots.collect::<Vec<_>>() {
+            self.tree.drop_below(&root);
+            self.happened(EventKind::Any, root);
+        }
+        let problems = self.arm(|_| ());
+        self.all_appeared(Vec::new(), problems);
+    }
+
+    /// Adds a certain change to what is to be reported.
+    fn happened(&mut self, kind: EventKind, path: PathBuf) {
+        self.batch.certain = true;
+        self.batch
+            .events
+            .push(notify::Event::new(kind).add_path(path));
+    }
+
+    /// Reports what came in since the last time. First that there is something, so that COMMAND
+    /// is stopped without a delay, then the details for the end of the burst.
+    fn flush(&mut self) {
+        let batch = std::mem::take(&mut self.batch);
+        let Some(path) = batch.events.last().and_then(|event| event.paths.first()) else {
+            return;
+        };
+        let (certain, hold, path) = (batch.certain, self.burst.hold(), self.relative(path));
+        (self.report)(Report::Event(Event::Changed(Activity {
+            certain,
+            hold,
+            path,
+        })));
+        if self.fold.is_none() {
+            // Without a thread for it the restart has no reason to name, but takes place.
+            self.fold = Fold::open().ok();
+        }
+        if let Some(fold) = &mut self.fold {
+            batch.events.into_iter().for_each(|event| fold.push(event));
+        }
+    }
+
+    fn collect(&mut self, order: bool) {
+        if !order && self.locks.iter().any(|lock| git::is_held(lock)) {
+            return (self.report)(Report::Event(Event::Unsettled));
+        }
+        self.burst = Burst::default();
+        let fold = self.fold.take();
+        let changes = fold.map_or_else(Changes::default, |fold| fold.close(self.filter.base()));
+        (self.report)(Report::Event(Event::Collected(changes)));
+    }
+
+    fn relative(&self, path: &Path) -> PathBuf {
+        path.strip_prefix(self.filter.base())
+            .unwrap_or(path)
+            .to_path_buf()
+    }
+
+    fn note(&self, note: Note) {
+        (self.report)(Report::Note(note));
+    }
+
+    fn note_ignored(&self, path: &Path, rule: &Rule) {
+        if self.verbose {
+            self.note(Note::Ignored {
+                path: self.relative(path),
+                rule: rule.to_string(),
+            });
+        }
+    }
+
+    fn note_problem(&self, problem: Problem) {
+        let path = self.relative(&problem.path);
+        self.note(match problem.why {
+            Why::Io(error) => Note::Unwatched {
+                path,
+                why: reason(&error),
+            },
+            Why::Limit { unwatched } => Note::OutOfWatches { unwatched },
+        });
+    }
+}
+
+/// Whether an event of this kind makes or removes a name.
+fn changes_names(kind: EventKind) -> bool {
+    use EventKind::{Create, Modify, Remove};
+    matches!(kind, Create(_) | Remove(_) | Modify(ModifyKind::Name(_)))
+}
+
+fn is_dir(path: &Path) -> bool {
+    fs::symlink_metadata(path).is_ok_and(|meta| meta.is_dir())
+}
+
+fn cannot_watch(name: &str, error: &io::Error) -> anyhow::Error {
+    anyhow!("cannot watch `{name}`: {}", reason(error))
+}
