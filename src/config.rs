@@ -1,8 +1,11 @@
 //! What was typed, and what it means here: in this directory, with this environment.
 
 use std::ffi::{OsStr, OsString};
+use std::fs::File;
 use std::io::IsTerminal as _;
+use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Component, Path, PathBuf};
 
 use anyhow::Context as _;
@@ -39,6 +42,8 @@ pub struct Env {
     pub terminal: bool,
     /// Whether `NO_COLOR` is set to something (no-color.org).
     pub no_color: bool,
+    /// The files that standard output and error go to, by device and inode.
+    pub outputs: Vec<(u64, u64)>,
 }
 
 impl Env {
@@ -51,6 +56,13 @@ impl Env {
             dir: std::env::current_dir().context("cannot tell the current directory")?,
             terminal: std::io::stderr().is_terminal(),
             no_color: std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty()),
+            outputs: [
+                file_behind(&std::io::stdout()),
+                file_behind(&std::io::stderr()),
+            ]
+            .into_iter()
+            .flatten()
+            .collect(),
         })
     }
 }
@@ -110,6 +122,13 @@ impl Config {
     }
 }
 
+/// The regular file that a stream goes to, by device and inode.
+fn file_behind(stream: &impl AsFd) -> Option<(u64, u64)> {
+    let file = File::from(stream.as_fd().try_clone_to_owned().ok()?);
+    let meta = file.metadata().ok().filter(std::fs::Metadata::is_file)?;
+    Some((meta.dev(), meta.ino()))
+}
+
 fn launch(args: Args) -> Launch {
     let mut words = match args.exec {
         Some(string) => vec!["sh".into(), "-c".into(), string],
@@ -163,6 +182,7 @@ fn watch(args: &Args, env: &Env) -> anyhow::Result<Option<WatchSpec>> {
             .flat_map(|Extensions(names)| names.clone())
             .collect(),
         ignores: !args.no_ignore,
+        outputs: env.outputs.clone(),
     };
     Ok(Some(WatchSpec {
         filter,
@@ -248,6 +268,7 @@ mod tests {
             dir: PathBuf::from("/nowhere"),
             terminal: true,
             no_color: false,
+            outputs: Vec::new(),
         }
     }
 

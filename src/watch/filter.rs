@@ -6,7 +6,9 @@
 use std::collections::HashMap;
 use std::ffi::OsStr;
 use std::fmt;
+use std::fs;
 use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use globset::GlobMatcher;
@@ -24,6 +26,8 @@ pub struct FilterSpec {
     pub extensions: Vec<String>,
     /// Whether ignore files and the built-in list count.
     pub ignores: bool,
+    /// The files that rwatch's own output goes to, by device and inode.
+    pub outputs: Vec<(u64, u64)>,
 }
 
 /// One thing that is watched. All paths are absolute.
@@ -72,6 +76,8 @@ pub enum Rule {
     Extension,
     /// It is under no watched root.
     Outside,
+    /// Standard output or error goes there: what is said about a change would be a change.
+    Output,
 }
 
 impl fmt::Display for Rule {
@@ -82,6 +88,7 @@ impl fmt::Display for Rule {
             Self::BuiltIn(pattern) => write!(f, "`{pattern}` of the built-in list"),
             Self::Extension => f.write_str("--ext"),
             Self::Outside => f.write_str("it is not under a watched path"),
+            Self::Output => f.write_str("the output goes there"),
         }
     }
 }
@@ -151,6 +158,9 @@ impl Filter {
                     }
                 }
             }
+        }
+        if !is_dir && self.is_output(path) {
+            return ignored(Rule::Output);
         }
         if !is_dir && !self.has_extension(path) {
             return ignored(Rule::Extension);
@@ -253,6 +263,12 @@ impl Filter {
             }
         }
         Match::None
+    }
+
+    fn is_output(&self, path: &Path) -> bool {
+        !self.spec.outputs.is_empty()
+            && fs::metadata(path)
+                .is_ok_and(|meta| self.spec.outputs.contains(&(meta.dev(), meta.ino())))
     }
 
     fn has_extension(&self, path: &Path) -> bool {

@@ -39,6 +39,8 @@ pub(super) struct Observer<R> {
     roots: Roots,
     report: R,
     verbose: bool,
+    /// The ignored paths that were named since the last burst.
+    noted: HashSet<PathBuf>,
     /// The locks that git holds while it changes a work tree that is watched.
     locks: Vec<PathBuf>,
     batch: Batch,
@@ -82,6 +84,7 @@ impl<R: Fn(Report)> Observer<R> {
             roots: Roots::default(),
             report,
             verbose: spec.verbose,
+            noted: HashSet::new(),
             locks: Vec::new(),
             batch: Batch::default(),
             burst: Burst::default(),
@@ -399,6 +402,7 @@ impl<R: Fn(Report)> Observer<R> {
             return (self.report)(Report::Event(Event::Unsettled));
         }
         self.burst = Burst::default();
+        self.noted.clear();
         let fold = self.fold.take();
         let changes = fold.map_or_else(Changes::default, |fold| fold.close(self.filter.base()));
         (self.report)(Report::Event(Event::Collected(changes)));
@@ -414,8 +418,10 @@ impl<R: Fn(Report)> Observer<R> {
         (self.report)(Report::Note(note));
     }
 
-    fn note_ignored(&self, path: &Path, rule: &Rule) {
-        if self.verbose {
+    /// Says, once in a burst, why a path does not count. Not of the files that this goes to: each
+    /// line would be followed by another one, for ever.
+    fn note_ignored(&mut self, path: &Path, rule: &Rule) {
+        if self.verbose && *rule != Rule::Output && self.noted.insert(path.to_path_buf()) {
             self.note(Note::Ignored {
                 path: self.relative(path),
                 rule: rule.to_string(),
