@@ -53,7 +53,7 @@ pub struct Args {
     /// option of rwatch belongs to COMMAND; `--` makes it explicit.
     #[arg(
         value_name = "COMMAND",
-        required_unless_present = "exec",
+        required_unless_present_any = ["exec", "explain"],
         conflicts_with = "exec",
         trailing_var_arg = true,
         num_args = 1..,
@@ -102,6 +102,12 @@ pub struct Args {
     /// save upwards.
     #[arg(short, long, value_name = "DUR", help_heading = "Watching", value_parser = duration)]
     pub delay: Option<Duration>,
+
+    /// Say whether a change of this path would restart, and why
+    ///
+    /// Runs nothing; COMMAND may be left out. The exit code is 0 for yes and 1 for no.
+    #[arg(long, value_name = "PATH", help_heading = "Watching", value_hint = ValueHint::AnyPath)]
+    pub explain: Option<PathBuf>,
 
     /// At most N restarts after exits, then exit
     ///

@@ -31,6 +31,8 @@ pub struct Config {
     pub policy: Policy,
     /// How it is told.
     pub style: Style,
+    /// The path that is to be explained, instead of all this; absolute.
+    pub explain: Option<PathBuf>,
 }
 
 /// What a command line is read in.
@@ -113,7 +115,17 @@ impl Config {
             },
             clear: args.clear && env.terminal,
         };
+        let explain = args
+            .explain
+            .as_ref()
+            .map(|path| cleaned(&env.dir.join(path)));
+        if explain.is_some() && watch.is_none() {
+            return Err(usage(
+                "--explain asks about what is watched, and nothing is: add --watch",
+            ));
+        }
         Ok(Self {
+            explain,
             launch: launch(args),
             watch,
             policy,

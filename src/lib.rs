@@ -67,6 +67,11 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Err(error) => return refuse(&error, &Reporter::new(plain, String::new())),
     };
     let reporter = Reporter::new(config.style, text::command_line(config.launch.words()));
+    if let (Some(path), Some(watch)) = (&config.explain, &config.watch) {
+        let explanation = watch.clone().explain(path);
+        Reporter::answer(&explanation.text);
+        return ExitCode::from(u8::from(!explanation.restarts));
+    }
     match runtime::run(config, &reporter) {
         Ok(Outcome::Code(code)) => ExitCode::from(code),
         Ok(Outcome::Signal(signal)) => die_of(signal),

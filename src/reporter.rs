@@ -1,4 +1,4 @@
-//! Every line that rwatch prints, all of them on standard error.
+//! Every line that rwatch prints, all of them on standard error, but for answers to a question.
 //!
 //! A line that cannot be written is dropped: a closed standard error must not end COMMAND.
 
@@ -108,6 +108,11 @@ impl Reporter {
         if let Some(text) = remaining_text(members, hope) {
             self.line(Tone::Warning, &text);
         }
+    }
+
+    /// Answers a question, which is the only thing that goes to standard output.
+    pub fn answer(text: &str) {
+        let _ = writeln!(io::stdout(), "{text}");
     }
 
     /// Tells about an error that ends rwatch.

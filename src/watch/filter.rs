@@ -5,7 +5,6 @@
 
 use std::collections::HashMap;
 use std::ffi::OsStr;
-use std::fmt;
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt as _;
@@ -14,6 +13,8 @@ use std::path::{Path, PathBuf};
 use globset::GlobMatcher;
 use ignore::Match;
 use ignore::gitignore::{Gitignore, GitignoreBuilder};
+
+use super::git;
 
 /// What was asked to be watched, and what of it was not.
 #[derive(Clone, Debug)]
@@ -43,7 +44,7 @@ pub struct Root {
 
 impl Root {
     /// Whether `path` is one that this root asks for.
-    fn covers(&self, path: &Path, is_dir: bool) -> bool {
+    pub(super) fn covers(&self, path: &Path, is_dir: bool) -> bool {
         match (path.strip_prefix(&self.path), &self.glob) {
             (Err(_), _) => false,
             (Ok(_), None) => true,
@@ -80,17 +81,34 @@ pub enum Rule {
     Output,
 }
 
-impl fmt::Display for Rule {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl Rule {
+    /// The rule for people: which one, and where it stands, relative to `base`.
+    pub fn text(&self, base: &Path) -> String {
         match self {
-            Self::Flag(pattern) => write!(f, "--ignore '{pattern}'"),
-            Self::File { file, pattern } => write!(f, "`{pattern}` in {}", file.display()),
-            Self::BuiltIn(pattern) => write!(f, "`{pattern}` of the built-in list"),
-            Self::Extension => f.write_str("--ext"),
-            Self::Outside => f.write_str("it is not under a watched path"),
-            Self::Output => f.write_str("the output goes there"),
+            Self::Flag(pattern) => format!("--ignore {pattern}"),
+            Self::File { file, pattern } => {
+                let shown = file.strip_prefix(base).unwrap_or(file).display();
+                match line_of(file, pattern) {
+                    Some(line) => format!("`{pattern}` in {shown}, line {line}"),
+                    None => format!("`{pattern}` in {shown}"),
+                }
+            }
+            Self::BuiltIn(pattern) => format!("`{pattern}` of the built-in list"),
+            Self::Extension => "--ext does not list its ending".to_owned(),
+            Self::Outside => "it is under no watched path".to_owned(),
+            Self::Output => "the output goes there".to_owned(),
         }
     }
+}
+
+/// The number of the line with this pattern; of the last one, since that one decides.
+fn line_of(file: &Path, pattern: &str) -> Option<usize> {
+    let text = fs::read_to_string(file).ok()?;
+    let lines: Vec<&str> = text.lines().collect();
+    let found = lines
+        .iter()
+        .rposition(|line| line.trim_end() == pattern.trim_end())?;
+    Some(found + 1)
 }
 
 /// The rules that hold now.
@@ -104,6 +122,8 @@ pub struct Filter {
     git: HashMap<PathBuf, Gitignore>,
     /// The same for `.git/info/exclude`, by the top of the work tree.
     exclude: HashMap<PathBuf, Gitignore>,
+    /// The ignore files that are in no watched directory, and the directories that they rule.
+    above: HashMap<PathBuf, PathBuf>,
 }
 
 /// The names of ignore files, those that win first.
@@ -118,6 +138,7 @@ impl Filter {
             plain: HashMap::new(),
             git: HashMap::new(),
             exclude: HashMap::new(),
+            above: HashMap::new(),
         };
         for root in filter.spec.roots.clone() {
             filter.load_above(&root.path);
@@ -185,6 +206,30 @@ impl Filter {
                 .any(|file| name == Some(OsStr::new(file)))
     }
 
+    /// The ignore files that rule watched directories and are in none.
+    pub fn above(&self) -> impl Iterator<Item = &Path> {
+        self.above.keys().map(PathBuf::as_path)
+    }
+
+    /// The directory that the rules of this file are for.
+    pub fn ruled_by<'a>(&'a self, file: &'a Path) -> Option<&'a Path> {
+        match self.above.get(file) {
+            Some(dir) => Some(dir),
+            None if self.is_ignore_file(file) => file.parent(),
+            None => None,
+        }
+    }
+
+    /// Reads the rules of this file anew.
+    pub fn reload(&mut self, file: &Path) {
+        let outside = self.above.get(file).filter(|_| !self.is_ignore_file(file));
+        if let Some(top) = outside {
+            read_rules(&mut self.exclude, top, file);
+        } else if let Some(dir) = file.parent() {
+            self.load(dir);
+        }
+    }
+
     /// Reads the ignore files of `dir` anew.
     pub fn load(&mut self, dir: &Path) {
         if self.spec.ignores {
@@ -209,17 +254,19 @@ impl Filter {
             .find(|dir| dir.join(".git").exists())
             .or_else(|| root.starts_with(&self.base).then_some(self.base.as_path()))
             .map(Path::to_path_buf);
-        let Some(top) = top else { return };
-        for dir in root
-            .ancestors()
-            .skip(1)
-            .take_while(|dir| dir.starts_with(&top))
-        {
+        let (Some(top), true) = (top, self.spec.ignores) else {
+            return;
+        };
+        let above = root.ancestors().skip(1);
+        for dir in above.take_while(|dir| dir.starts_with(&top)) {
             self.load(dir);
+            for name in IGNORE_FILES {
+                self.above.insert(dir.join(name), dir.to_path_buf());
+            }
         }
-        if self.spec.ignores {
-            read_rules(&mut self.exclude, &top, &top.join(".git/info/exclude"));
-        }
+        let exclude = git::exclude_of(&top);
+        read_rules(&mut self.exclude, &top, &exclude);
+        self.above.insert(exclude, top);
     }
 
     /// What `--ignore` says. A pattern that ignores a directory ignores all that is in it; one

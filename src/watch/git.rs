@@ -1,4 +1,5 @@
-//! Tells when git is at work on a work tree.
+//! Knows what git keeps beside a work tree: the lock that tells when it is at work, and the ignore
+//! file that is not part of the tree.
 //!
 //! git holds `index.lock` for as long as a checkout, a stash or a rebase step writes files
 //! (gitformat-index(5) has the index; api-lockfile in git's documentation the lock). While it is
@@ -17,13 +18,25 @@ pub(super) fn lock_of(path: &Path) -> Option<PathBuf> {
         .ancestors()
         .map(|dir| dir.join(".git"))
         .find(|git| git.exists())?;
-    if git.is_dir() {
-        return Some(git.join("index.lock"));
-    }
-    // A linked work tree or a submodule (gitrepository-layout(5)).
-    let link = fs::read_to_string(&git).ok()?;
-    let dir = link.strip_prefix("gitdir:")?.trim();
-    Some(git.with_file_name(dir).join("index.lock"))
+    Some(linked_dir(&git).unwrap_or(git).join("index.lock"))
+}
+
+/// The ignore file of the work tree at `top` that is not part of it (gitignore(5)).
+pub(super) fn exclude_of(top: &Path) -> PathBuf {
+    let git = top.join(".git");
+    // A linked work tree shares it with the main one (gitrepository-layout(5), `commondir`).
+    let common = linked_dir(&git).and_then(|dir| {
+        let common = fs::read_to_string(dir.join("commondir")).ok()?;
+        Some(dir.join(common.trim()))
+    });
+    common.unwrap_or(git).join("info/exclude")
+}
+
+/// Where a `.git` that is a file says that the repository is: that of a linked work tree or of a
+/// submodule.
+fn linked_dir(git: &Path) -> Option<PathBuf> {
+    let link = fs::read_to_string(git).ok()?;
+    Some(git.with_file_name(link.strip_prefix("gitdir:")?.trim()))
 }
 
 /// Whether a git at work holds this lock.

@@ -215,6 +215,13 @@ impl<R: Fn(Report)> Observer<R> {
 
     /// Takes in something that happened to what is no directory.
     fn file_event(&mut self, path: &Path, mut event: notify::Event) {
+        let whole = matches!(
+            event.kind,
+            EventKind::Access(_) | EventKind::Modify(ModifyKind::Name(_)) | EventKind::Remove(_)
+        );
+        if whole && self.filter.ruled_by(path).is_some() {
+            self.rules_changed(path);
+        }
         let name = self.roots.alias(path).unwrap_or(path).to_path_buf();
         if let Verdict::Ignored(rule) = self.filter.verdict(&name, false) {
             return self.note_ignored(&name, &rule);
@@ -222,9 +229,7 @@ impl<R: Fn(Report)> Observer<R> {
         let Some(certain) = self.weigh(path, event.kind) else {
             return;
         };
-        if certain && self.filter.is_ignore_file(path) {
-            self.rules_changed(path);
-        }
+
         event.paths = vec![name];
         self.batch.certain |= certain;
         self.batch.events.push(event);
@@ -341,17 +346,24 @@ impl<R: Fn(Report)> Observer<R> {
 
     /// Takes in that an ignore file changed: some directories count now that did not, and the
     /// other way round. What is in them has not changed.
-    fn rules_changed(&mut self, path: &Path) {
-        let Some(dir) = path.parent() else { return };
-        self.filter.load(dir);
-        for below in self.tree.below(dir) {
+    fn rules_changed(&mut self, file: &Path) {
+        let Some(dir) = self.filter.ruled_by(file).map(Path::to_path_buf) else {
+            return;
+        };
+        self.filter.reload(file);
+        for below in self.tree.below(&dir) {
             if below != dir && self.filter.verdict(&below, true) != Verdict::Kept {
                 self.tree.drop_below(&below);
             }
         }
-        let problems = self
-            .tree
-            .walk(vec![dir.to_path_buf()], &mut self.filter, |_| ());
+        let roots = self.filter.roots().iter().map(|root| &root.path);
+        let starts = roots.chain([&dir]);
+        let starts = starts.filter(|path| path.starts_with(&dir) && self.tree.contains(path));
+        let starts = starts.cloned().collect();
+        let mut problems = self.tree.walk(starts, &mut self.filter, |_| ());
+        // One that was put in the place of the other has another inode to watch.
+        self.tree.drop_below(file);
+        problems.extend(self.arm(|_| ()));
         self.all_appeared(Vec::new(), problems);
     }
 
@@ -424,7 +436,7 @@ impl<R: Fn(Report)> Observer<R> {
         if self.verbose && *rule != Rule::Output && self.noted.insert(path.to_path_buf()) {
             self.note(Note::Ignored {
                 path: self.relative(path),
-                rule: rule.to_string(),
+                rule: rule.text(self.filter.base()),
             });
         }
     }

@@ -78,6 +78,12 @@ impl Roots {
         let mut starts = Vec::new();
         let were_missing = std::mem::take(&mut self.missing);
         self.aliases.clear();
+        flat.extend(
+            filter
+                .above()
+                .filter(|file| file.exists())
+                .map(Path::to_path_buf),
+        );
         for root in filter.roots() {
             let path = &root.path;
             let trail = Trail::of(path, filter.base());
