@@ -103,6 +103,13 @@ pub struct Args {
     #[arg(short, long, value_name = "DUR", help_heading = "Watching", value_parser = duration)]
     pub delay: Option<Duration>,
 
+    /// Poll instead of kernel events [1s]
+    ///
+    /// With `=`: --poll=500ms. Chosen by itself where the kernel tells of no changes (NFS, SMB, 9p,
+    /// FUSE, vboxsf), and where there are no kernel watches left.
+    #[arg(long, value_name = "DUR", help_heading = "Watching", value_parser = interval, num_args = 0..=1, require_equals = true, default_missing_value = "1s")]
+    pub poll: Option<Duration>,
+
     /// Say whether a change of this path would restart, and why
     ///
     /// Runs nothing; COMMAND may be left out. The exit code is 0 for yes and 1 for no.
@@ -280,6 +287,16 @@ fn duration(text: &str) -> Result<Duration, Invalid> {
         .ok()
         .filter(|duration| *duration <= Duration::from_secs(365 * 24 * 3600))
         .ok_or(Invalid("a duration may be a year at most"))
+}
+
+fn interval(text: &str) -> Result<Duration, Invalid> {
+    let interval = duration(text)?;
+    if interval < Duration::from_millis(10) {
+        return Err(Invalid(
+            "polling more often than every 10ms would be all that it does",
+        ));
+    }
+    Ok(interval)
 }
 
 fn backoff(text: &str) -> Result<BackoffRange, Invalid> {

@@ -200,6 +200,7 @@ fn watch(args: &Args, env: &Env) -> anyhow::Result<Option<WatchSpec>> {
         filter,
         base: env.dir.clone(),
         verbose: args.verbose,
+        poll: args.poll,
     }))
 }
 

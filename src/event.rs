@@ -6,6 +6,7 @@
 use std::ffi::OsString;
 use std::fmt;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use nix::sys::signal::Signal;
 
@@ -232,8 +233,21 @@ pub enum Note {
     Missing { root: String },
     /// A directory below a root cannot be watched.
     Unwatched { path: PathBuf, why: String },
-    /// The user's kernel watches are used up.
-    OutOfWatches { unwatched: usize },
+    /// This path's file system tells of no changes, so that it is polled.
+    Polled {
+        path: PathBuf,
+        fs: &'static str,
+        every: Duration,
+    },
+    /// Everything is polled: because it was asked for, or because there is no other way.
+    AllPolled { asked: bool, every: Duration },
+    /// The user's kernel watches are used up, so that so many directories are polled. The largest
+    /// directory, and how many there are in it, is a hint what to leave out.
+    OutOfWatches {
+        dirs: usize,
+        largest: Option<(PathBuf, usize)>,
+        every: Duration,
+    },
     /// More happened than the kernel could remember; everything was looked at again.
     Overflow,
     /// A path that changed does not count, by this rule.

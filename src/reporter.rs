@@ -219,14 +219,48 @@ fn note_text(note: &Note) -> (Tone, String) {
             Tone::Warning,
             format!("cannot watch `{}`: {why}", path_text(path)),
         ),
-        Note::OutOfWatches { unwatched } => (
-            Tone::Error,
+        Note::Polled { path, fs, every } => (
+            Tone::Plain,
             format!(
-                "{} not watched: the limit of kernel watches is reached; raise the sysctl \
-                 fs.inotify.max_user_watches, or leave some out with --ignore",
-                count(*unwatched, "directory is", "directories or more are"),
+                "{} is on {fs}, which tells of no changes: polling it every {}",
+                path_text(path),
+                pause(*every)
             ),
         ),
+        Note::AllPolled { asked: true, every } => {
+            (Tone::Plain, format!("polling every {}", pause(*every)))
+        }
+        Note::AllPolled {
+            asked: false,
+            every,
+        } => (
+            Tone::Warning,
+            format!(
+                "all inotify instances of this user are in use: polling every {}; raise the sysctl \
+                 fs.inotify.max_user_instances",
+                pause(*every)
+            ),
+        ),
+        Note::OutOfWatches {
+            dirs,
+            largest,
+            every,
+        } => {
+            let mut text = format!(
+                "no kernel watches left for {}: polling every {}; raise the sysctl fs.inotify.max_user_watches",
+                count(*dirs, "directory", "directories"),
+                pause(*every)
+            );
+            if let Some((path, dirs)) = largest {
+                let _ = write!(
+                    text,
+                    ", or leave some out: --ignore '/{}/' ({})",
+                    path_text(path),
+                    count(*dirs, "directory", "directories")
+                );
+            }
+            (Tone::Warning, text)
+        }
         Note::Overflow => (
             Tone::Detail,
             "the kernel lost count of the changes, looking again at everything".to_owned(),

@@ -12,16 +12,18 @@ mod fold;
 mod git;
 mod links;
 mod observer;
+mod poll;
 mod roots;
 mod tree;
 
 use std::path::PathBuf;
 use std::sync::mpsc::{Sender, channel};
 use std::thread;
+use std::time::Duration;
 
 use anyhow::anyhow;
 use notify::event::EventKindMask;
-use notify::{Config, RecommendedWatcher, Watcher as _};
+use notify::{Config, ErrorKind, RecommendedWatcher, Watcher as _};
 
 pub use self::filter::{FilterSpec, Root};
 use self::observer::{Message, Observer};
@@ -36,6 +38,8 @@ pub struct WatchSpec {
     pub base: PathBuf,
     /// Whether to tell which changes do not count.
     pub verbose: bool,
+    /// Poll everything, so often.
+    pub poll: Option<Duration>,
 }
 
 /// What the watch has to say.
@@ -57,21 +61,23 @@ impl Watch {
     /// Starts to watch. [`Event::Armed`] tells when the watches stand.
     ///
     /// # Errors
-    /// If the system has nothing to watch with.
+    /// If there can be no thread for it.
     pub fn start(
         spec: WatchSpec,
         report: impl Fn(Report) + Send + 'static,
     ) -> anyhow::Result<Self> {
         let (messages, inbox) = channel();
-        // CORE is what changes; with close-after-write, and without opens and reads, COMMAND
-        // reading its own files wakes nobody.
-        let mask = EventKindMask::CORE | EventKindMask::ACCESS_CLOSE;
-        let config = Config::default().with_event_kinds(mask);
-        let raw = messages.clone();
-        // A send and nothing else: a panic here would kill notify's thread, and a call back into
-        // the watcher would wait for that thread from that thread.
-        let handler = move |event| drop(raw.send(Message::Raw(event)));
-        let watcher = RecommendedWatcher::new(handler, config).map_err(no_watcher)?;
+        let watcher = match spec.poll {
+            Some(_) => None,
+            None => kernel_watcher(messages.clone())?,
+        };
+        if watcher.is_none() {
+            let every = spec.poll.unwrap_or(poll::EVERY);
+            report(Report::Note(Note::AllPolled {
+                asked: spec.poll.is_some(),
+                every,
+            }));
+        }
         let observer = Observer::new(spec, watcher, report);
         thread::Builder::new()
             .name("watch".to_owned())
@@ -87,14 +93,24 @@ impl Watch {
     }
 }
 
-/// Says what to do where there is no kernel object to watch with.
-fn no_watcher(error: notify::Error) -> anyhow::Error {
-    match error.kind {
-        // inotify_init(2)
-        notify::ErrorKind::Io(error) if error.raw_os_error() == Some(nix::libc::EMFILE) => anyhow!(
-            "cannot watch: all of this user's inotify instances are in use; \
-             raise the sysctl fs.inotify.max_user_instances"
-        ),
-        _ => anyhow!("cannot watch: {error}"),
+/// notify's watcher, or none if the user's are all in use.
+fn kernel_watcher(raw: Sender<Message>) -> anyhow::Result<Option<RecommendedWatcher>> {
+    // CORE is what changes; with close-after-write, and without opens and reads, COMMAND reading
+    // its own files wakes nobody.
+    let mask = EventKindMask::CORE | EventKindMask::ACCESS_CLOSE;
+    let config = Config::default().with_event_kinds(mask);
+    // A send and nothing else: a panic here would kill notify's thread, and a call back into the
+    // watcher would wait for that thread from that thread.
+    let handler = move |event| drop(raw.send(Message::Raw(event)));
+    match RecommendedWatcher::new(handler, config) {
+        Ok(watcher) => Ok(Some(watcher)),
+        Err(notify::Error {
+            kind: ErrorKind::Io(error),
+            ..
+        }) if error.raw_os_error() == Some(EMFILE) => Ok(None),
+        Err(error) => Err(anyhow!("cannot watch: {error}")),
     }
 }
+
+/// What inotify_init(2) says if all of a user's instances are in use.
+const EMFILE: i32 = nix::libc::EMFILE;

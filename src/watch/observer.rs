@@ -9,7 +9,8 @@ use std::fs;
 use std::io;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::{Receiver, TryRecvError};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError};
+use std::time::Instant;
 
 use anyhow::anyhow;
 use notify::event::{AccessKind, AccessMode, CreateKind, ModifyKind, RemoveKind, RenameMode};
@@ -18,6 +19,7 @@ use notify::{EventKind, RecommendedWatcher};
 use super::filter::{Filter, Root, Rule, Verdict};
 use super::fold::Fold;
 use super::git;
+use super::poll::ANOTHER;
 use super::roots::Roots;
 use super::tree::{Problem, Tree, Why};
 use super::{Report, WatchSpec};
@@ -77,9 +79,9 @@ impl Burst {
 }
 
 impl<R: Fn(Report)> Observer<R> {
-    pub(super) fn new(spec: WatchSpec, watcher: RecommendedWatcher, report: R) -> Self {
+    pub(super) fn new(spec: WatchSpec, watcher: Option<RecommendedWatcher>, report: R) -> Self {
         Self {
-            tree: Tree::new(watcher),
+            tree: Tree::new(watcher, spec.poll.unwrap_or(super::poll::EVERY)),
             filter: Filter::new(spec.filter, spec.base),
             roots: Roots::default(),
             report,
@@ -121,8 +123,16 @@ impl<R: Fn(Report)> Observer<R> {
                 Err(TryRecvError::Empty) => {}
             }
             self.flush();
-            if !self.tree.stamp_one() {
+            if self.tree.stamp_one() {
+                continue;
+            }
+            let Some(at) = self.tree.look_at() else {
                 return inbox.recv().ok();
+            };
+            match inbox.recv_timeout(at.saturating_duration_since(Instant::now())) {
+                Ok(message) => return Some(message),
+                Err(RecvTimeoutError::Disconnected) => return None,
+                Err(RecvTimeoutError::Timeout) => self.look(),
             }
         }
     }
@@ -176,7 +186,14 @@ impl<R: Fn(Report)> Observer<R> {
         }
     }
 
-    /// Takes in one event of the kernel.
+    /// Looks at what is polled.
+    fn look(&mut self) {
+        for event in self.tree.look(&self.filter) {
+            self.observe(event);
+        }
+    }
+
+    /// Takes in one event of the kernel, or what polling found in its place.
     fn observe(&mut self, mut event: notify::Event) {
         if event.need_rescan() {
             return self.look_again();
@@ -217,7 +234,10 @@ impl<R: Fn(Report)> Observer<R> {
     fn file_event(&mut self, path: &Path, mut event: notify::Event) {
         let whole = matches!(
             event.kind,
-            EventKind::Access(_) | EventKind::Modify(ModifyKind::Name(_)) | EventKind::Remove(_)
+            ANOTHER
+                | EventKind::Access(_)
+                | EventKind::Modify(ModifyKind::Name(_))
+                | EventKind::Remove(_)
         );
         if whole && self.filter.ruled_by(path).is_some() {
             self.rules_changed(path);
@@ -263,6 +283,10 @@ impl<R: Fn(Report)> Observer<R> {
                 Some(true)
             }
             EventKind::Modify(ModifyKind::Metadata(_)) => self.tree.has_moved(path).then_some(true),
+            ANOTHER => {
+                self.appeared(path);
+                Some(true)
+            }
             EventKind::Modify(_) | EventKind::Any => {
                 self.burst.writing.insert(path.to_path_buf());
                 Some(false)
@@ -410,7 +434,13 @@ impl<R: Fn(Report)> Observer<R> {
     }
 
     fn collect(&mut self, order: bool) {
-        if !order && self.locks.iter().any(|lock| git::is_held(lock)) {
+        let held = self.locks.iter().any(|lock| git::is_held(lock));
+        if self.tree.look_at().is_some() {
+            self.look();
+        }
+        let more = !self.batch.events.is_empty();
+        self.flush();
+        if (held || more) && !order {
             return (self.report)(Report::Event(Event::Unsettled));
         }
         self.burst = Burst::default();
@@ -448,7 +478,21 @@ impl<R: Fn(Report)> Observer<R> {
                 path,
                 why: reason(&error),
             },
-            Why::Limit { unwatched } => Note::OutOfWatches { unwatched },
+            Why::Silent(fs) => Note::Polled {
+                path,
+                fs,
+                every: self.tree.every(),
+            },
+            Why::Full { dirs } => {
+                let roots = self.filter.roots().iter().map(|root| root.path.clone());
+                let largest = self.tree.largest_below(roots);
+                let largest = largest.map(|(path, dirs)| (self.relative(&path), dirs));
+                Note::OutOfWatches {
+                    dirs,
+                    largest,
+                    every: self.tree.every(),
+                }
+            }
         });
     }
 }

@@ -11,15 +11,17 @@ use std::hash::{Hash as _, Hasher as _};
 use std::io;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use notify::{ErrorKind, PathOp, RecommendedWatcher, Watcher as _};
 
 use super::filter::{Filter, Verdict};
+use super::poll::{self, Poller};
 
 /// The watched directories.
 pub(super) struct Tree {
-    watcher: RecommendedWatcher,
+    watcher: Option<RecommendedWatcher>,
+    poller: Poller,
     dirs: BTreeMap<PathBuf, Dir>,
     /// Directories whose files have no stamps yet.
     unstamped: Vec<PathBuf>,
@@ -37,7 +39,7 @@ struct Dir {
     stamped: i64,
 }
 
-/// A directory that could not be watched or listed.
+/// A directory that is not watched by the kernel, or could not be listed.
 #[derive(Debug)]
 pub(super) struct Problem {
     /// Which one.
@@ -46,20 +48,24 @@ pub(super) struct Problem {
     pub(super) why: Why,
 }
 
-/// Why a directory could not be watched.
+/// Why a directory is not watched.
 #[derive(Debug)]
 pub(super) enum Why {
     /// The system said so.
     Io(io::Error),
-    /// The user's kernel watches are used up, so that this many directories have none.
-    Limit { unwatched: usize },
+    /// The user's kernel watches are used up; so many directories are polled instead.
+    Full { dirs: usize },
+    /// Its file system tells nothing, so that it is polled.
+    Silent(&'static str),
 }
 
 impl Tree {
-    /// Nothing is watched yet.
-    pub(super) fn new(watcher: RecommendedWatcher) -> Self {
+    /// Nothing is watched yet. Without a watcher everything is polled.
+    pub(super) fn new(watcher: Option<RecommendedWatcher>, every: Duration) -> Self {
+        let poller = Poller::new(every, watcher.is_none());
         Self {
             watcher,
+            poller,
             dirs: BTreeMap::new(),
             unstamped: Vec::new(),
         }
@@ -74,11 +80,12 @@ impl Tree {
         mut found: impl FnMut(PathBuf),
     ) -> Vec<Problem> {
         let mut problems = Vec::new();
+        self.find_silent(&starts, &mut problems);
         let mut level = starts;
         let mut first = true;
         while !level.is_empty() {
             if cfg!(target_os = "linux") || first {
-                self.watch(&mut level, &mut problems);
+                self.watch(&mut level, false, &mut problems);
             }
             first = false;
             let mut below = Vec::new();
@@ -99,38 +106,66 @@ impl Tree {
         problems
     }
 
-    /// Asks for watches; takes out of `level` what there is none for.
-    fn watch(&mut self, level: &mut Vec<PathBuf>, problems: &mut Vec<Problem>) {
+    /// Finds out which of these are on file systems that tell nothing.
+    fn find_silent(&mut self, paths: &[PathBuf], problems: &mut Vec<Problem>) {
+        for path in paths {
+            if !self.poller.must(path)
+                && let Some(fs) = poll::silent_fs(path)
+            {
+                self.poller.silence(path);
+                problems.push(Problem {
+                    path: path.clone(),
+                    why: Why::Silent(fs),
+                });
+            }
+        }
+    }
+
+    /// Asks for watches, or polls where there is none; takes out of `level` what is not there, or
+    /// not for us.
+    fn watch(&mut self, level: &mut Vec<PathBuf>, flat: bool, problems: &mut Vec<Problem>) {
         let op = if cfg!(target_os = "linux") {
             PathOp::watch_non_recursive::<PathBuf>
         } else {
             PathOp::watch_recursive::<PathBuf>
         };
-        let mut ops: Vec<PathOp> = level.iter().cloned().map(op).collect();
-        while let Err(failed) = self.watcher.update_paths(ops) {
+        let (polled, watched): (Vec<&PathBuf>, Vec<&PathBuf>) =
+            level.iter().partition(|path| self.poller.must(path));
+        let mut polled: Vec<PathBuf> = polled.into_iter().cloned().collect();
+        let mut ops: Vec<PathOp> = watched.into_iter().cloned().map(op).collect();
+        while let Some(watcher) = &mut self.watcher
+            && let Err(failed) = watcher.update_paths(ops)
+        {
             ops = failed.remaining;
             let Some(path) = failed.origin.map(PathOp::into_path) else {
                 continue;
             };
-            let why = match failed.source.kind {
-                ErrorKind::MaxFilesWatch => Why::Limit {
-                    unwatched: ops.len() + 1,
-                },
-                ErrorKind::Io(error) if error.kind() != io::ErrorKind::NotFound => Why::Io(error),
-                // It has gone in the meantime.
-                _ => {
-                    level.retain(|dir| *dir != path);
-                    continue;
+            match failed.source.kind {
+                ErrorKind::MaxFilesWatch => {
+                    let rest = std::mem::take(&mut ops).into_iter().map(PathOp::into_path);
+                    let full: Vec<PathBuf> = rest.chain([path.clone()]).collect();
+                    problems.push(Problem {
+                        path,
+                        why: Why::Full { dirs: full.len() },
+                    });
+                    polled.extend(full);
                 }
-            };
-            let limit = matches!(why, Why::Limit { .. });
-            if !limit {
-                level.retain(|dir| *dir != path);
+                // Gone in the meantime, or not for us.
+                kind => {
+                    level.retain(|dir| *dir != path);
+                    if let ErrorKind::Io(error) = kind
+                        && error.kind() != io::ErrorKind::NotFound
+                    {
+                        problems.push(Problem {
+                            path,
+                            why: Why::Io(error),
+                        });
+                    }
+                }
             }
-            problems.push(Problem { path, why });
-            if limit {
-                return;
-            }
+        }
+        for path in polled {
+            self.poller.add(&path, flat);
         }
     }
 
@@ -167,6 +202,7 @@ impl Tree {
             }
         }
         self.dirs.insert(path.to_path_buf(), dir);
+        self.poller.record(path, filter);
         Ok(())
     }
 
@@ -180,7 +216,8 @@ impl Tree {
             .collect();
         let mut problems = Vec::new();
         if !new.is_empty() {
-            self.watch(&mut new, &mut problems);
+            self.find_silent(&new, &mut problems);
+            self.watch(&mut new, true, &mut problems);
         }
         self.dirs.extend(new.into_iter().map(|dir| {
             (
@@ -220,13 +257,56 @@ impl Tree {
         for path in &paths {
             self.dirs.remove(path);
         }
-        let mut ops: Vec<PathOp> = paths.into_iter().map(PathOp::unwatch).collect();
+        let (polled, watched): (Vec<PathBuf>, Vec<PathBuf>) =
+            paths.into_iter().partition(|path| self.poller.has(path));
+        for path in polled {
+            self.poller.remove(&path);
+        }
+        let mut ops: Vec<PathOp> = watched.into_iter().map(PathOp::unwatch).collect();
         // Those that have gone have lost their watches already.
         while !ops.is_empty()
-            && let Err(failed) = self.watcher.update_paths(ops)
+            && let Some(watcher) = &mut self.watcher
+            && let Err(failed) = watcher.update_paths(ops)
         {
             ops = failed.remaining;
         }
+    }
+
+    /// When to call [`Tree::look`] next, if anything is polled.
+    pub(super) fn look_at(&self) -> Option<Instant> {
+        self.poller.due()
+    }
+
+    /// Looks at everything that is polled; what has changed, as the kernel would tell it.
+    pub(super) fn look(&mut self, filter: &Filter) -> Vec<notify::Event> {
+        self.poller.look(filter)
+    }
+
+    /// How often polled directories are looked at.
+    pub(super) fn every(&self) -> Duration {
+        self.poller.every()
+    }
+
+    /// The directory right below one of `roots` that has the most directories in it, and how many.
+    pub(super) fn largest_below(
+        &self,
+        roots: impl Iterator<Item = PathBuf>,
+    ) -> Option<(PathBuf, usize)> {
+        let mut sizes: HashMap<PathBuf, usize> = HashMap::new();
+        for root in roots {
+            for dir in self.below(&root) {
+                let first = dir
+                    .strip_prefix(&root)
+                    .ok()
+                    .and_then(|rest| rest.components().next());
+                if let Some(first) = first {
+                    *sizes.entry(root.join(first)).or_default() += 1;
+                }
+            }
+        }
+        sizes
+            .into_iter()
+            .max_by(|a, b| (a.1, &b.0).cmp(&(b.1, &a.0)))
     }
 
     /// Whether `path` is a directory that is watched with what is below it.
