@@ -110,6 +110,13 @@ pub struct Args {
     #[arg(long, value_name = "DUR", help_heading = "Watching", value_parser = interval, num_args = 0..=1, require_equals = true, default_missing_value = "1s")]
     pub poll: Option<Duration>,
 
+    /// Do not restart for a save with the same bytes
+    ///
+    /// What is not known counts as changed: files of more than 4 MiB, and those that are changed for
+    /// the first time right after the start.
+    #[arg(long, help_heading = "Watching")]
+    pub if_changed: bool,
+
     /// Say whether a change of this path would restart, and why
     ///
     /// Runs nothing; COMMAND may be left out. The exit code is 0 for yes and 1 for no.

@@ -201,6 +201,7 @@ fn watch(args: &Args, env: &Env) -> anyhow::Result<Option<WatchSpec>> {
         base: env.dir.clone(),
         verbose: args.verbose,
         poll: args.poll,
+        if_changed: args.if_changed,
     }))
 }
 

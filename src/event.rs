@@ -17,6 +17,8 @@ pub enum Event {
     Armed,
     /// Watched files changed, or are being changed.
     Changed(Activity),
+    /// What was taken for a soft change turned out to be none.
+    Calmed,
     /// The burst that was to be collected is known not to be over yet.
     Unsettled,
     /// What happened in the burst that was to be collected; the burst is closed.

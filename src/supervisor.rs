@@ -133,13 +133,15 @@ pub enum Hope {
 /// The table of states and events. `·` is nothing; `wait` is [`State::Waiting`] if something is
 /// watched, else the end with COMMAND's code; `policy` is a pause, the wait or the end, as the
 /// restart policy and the budget have it; `+burst` is what every activity does: it begins or
-/// prolongs the burst, which makes the change *certain* at once or later.
+/// prolongs the burst, which makes the change *certain* at once or later; `-burst` ends one that is
+/// not certain.
 ///
 /// | | `Arming` | `Waiting` | `Settling` | `BackingOff` | `Running` | `Stopping` to restart | `Stopping` by itself | `Stopping` to end | `Finished` |
 /// |---|---|---|---|---|---|---|---|---|---|
 /// | `Armed` | start, or wait if postponed | · | · | · | · | · | · | · | · |
 /// | `Changed` | · | +burst | +burst | +burst | +burst | +burst | +burst | · | · |
 /// | (certain) | · | settle | · | settle | stop to restart | · | restart instead | · | · |
+/// | `Calmed` | · | -burst | -burst | -burst | -burst | -burst | -burst | · | · |
 /// | `Unsettled` | · | +burst | +burst | +burst | +burst | +burst | +burst | · | · |
 /// | `Collected` | · | · | start | · | · | start when empty | · | · | · |
 /// | `NotStarted` | · | · | · | · | pause if transient, else wait | · | · | · | · |
@@ -245,6 +247,7 @@ impl Supervisor {
         match event {
             Event::Armed => self.armed(now),
             Event::Changed(activity) => self.changed(now, activity),
+            Event::Calmed => self.calmed(),
             Event::Unsettled => self.unsettled(now),
             Event::Collected(changes) => self.collected(now, changes),
             Event::NotStarted { run, failure } => self.not_started(now, run, failure),
@@ -328,6 +331,12 @@ impl Supervisor {
             }
             | State::Finished => {}
         }
+    }
+
+    /// In every state the same: a burst that was nothing but soft is none. One that has become
+    /// certain in the meantime goes on.
+    fn calmed(&mut self) {
+        self.burst.take_if(|burst| burst.is_soft());
     }
 
     fn unsettled(&mut self, now: Instant) {

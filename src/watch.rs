@@ -6,6 +6,7 @@
 //! happened to which path. The invariant: whatever happens to a path that counts, after
 //! [`Event::Armed`], is reported.
 
+mod contents;
 mod explain;
 mod filter;
 mod fold;
@@ -38,6 +39,8 @@ pub struct WatchSpec {
     pub base: PathBuf,
     /// Whether to tell which changes do not count.
     pub verbose: bool,
+    /// Whether a save with the same bytes is no change.
+    pub if_changed: bool,
     /// Poll everything, so often.
     pub poll: Option<Duration>,
 }

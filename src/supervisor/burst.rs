@@ -121,6 +121,11 @@ impl Burst {
         self.tolerated && self.collecting.is_none()
     }
 
+    /// Whether nothing that happened in it is certain.
+    pub(super) fn is_soft(&self) -> bool {
+        self.certain.is_none()
+    }
+
     /// The path that changed last.
     pub(super) fn path(&self) -> &Path {
         &self.path

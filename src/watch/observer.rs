@@ -16,6 +16,7 @@ use anyhow::anyhow;
 use notify::event::{AccessKind, AccessMode, CreateKind, ModifyKind, RemoveKind, RenameMode};
 use notify::{EventKind, RecommendedWatcher};
 
+use super::contents::Contents;
 use super::filter::{Filter, Root, Rule, Verdict};
 use super::fold::Fold;
 use super::git;
@@ -48,6 +49,8 @@ pub(super) struct Observer<R> {
     batch: Batch,
     burst: Burst,
     fold: Option<Fold>,
+    /// What files contain, if that matters.
+    contents: Option<Contents>,
 }
 
 /// What counts of the messages that came in at once.
@@ -66,6 +69,17 @@ struct Burst {
     gone: HashSet<PathBuf>,
     /// Those that are new.
     born: HashSet<PathBuf>,
+    /// What was reported of it: soft changes alone, or certain ones.
+    reported: Reported,
+}
+
+/// What was reported of a burst.
+#[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+enum Reported {
+    #[default]
+    Nothing,
+    Soft,
+    Certain,
 }
 
 impl Burst {
@@ -91,6 +105,7 @@ impl<R: Fn(Report)> Observer<R> {
             batch: Batch::default(),
             burst: Burst::default(),
             fold: None,
+            contents: spec.if_changed.then(Contents::default),
         }
     }
 
@@ -123,7 +138,7 @@ impl<R: Fn(Report)> Observer<R> {
                 Err(TryRecvError::Empty) => {}
             }
             self.flush();
-            if self.tree.stamp_one() {
+            if self.learn() {
                 continue;
             }
             let Some(at) = self.tree.look_at() else {
@@ -135,6 +150,17 @@ impl<R: Fn(Report)> Observer<R> {
                 Err(RecvTimeoutError::Timeout) => self.look(),
             }
         }
+    }
+
+    /// Learns a little more about files. False: everything is known.
+    fn learn(&mut self) -> bool {
+        let contents = &mut self.contents;
+        let seen = |path| {
+            if let Some(contents) = contents {
+                contents.consider(path);
+            }
+        };
+        self.tree.stamp_one(seen) || self.contents.as_mut().is_some_and(Contents::read_one)
     }
 
     /// Watches the roots for the first time.
@@ -163,7 +189,10 @@ impl<R: Fn(Report)> Observer<R> {
             .filter_map(|root| git::lock_of(&root.path))
             .collect();
         self.introduce();
-        (self.report)(Report::Event(Event::Armed));
+        if let Some(contents) = &mut self.contents {
+            contents.arm();
+        }
+        self.event(Event::Armed);
         Ok(())
     }
 
@@ -246,7 +275,9 @@ impl<R: Fn(Report)> Observer<R> {
         if let Verdict::Ignored(rule) = self.filter.verdict(&name, false) {
             return self.note_ignored(&name, &rule);
         }
-        let Some(certain) = self.weigh(path, event.kind) else {
+        let weighed = self.weigh(path, event.kind);
+        let Some(certain) = weighed.and_then(|certain| self.compare(path, event.kind, certain))
+        else {
             return;
         };
 
@@ -300,6 +331,20 @@ impl<R: Fn(Report)> Observer<R> {
                 self.tree.has_moved(path).then_some(true)
             }
             EventKind::Access(_) | EventKind::Other => None,
+        }
+    }
+
+    /// What is left of a change if contents matter: nothing, if the bytes are the same, and a soft
+    /// one, if a file is gone that may come back with the same bytes.
+    fn compare(&mut self, path: &Path, kind: EventKind, certain: bool) -> Option<bool> {
+        let Some(contents) = self.contents.as_mut().filter(|_| certain) else {
+            return Some(certain);
+        };
+        match kind {
+            EventKind::Modify(ModifyKind::Name(RenameMode::From)) | EventKind::Remove(_) => {
+                Some(!contents.knows(path))
+            }
+            _ => (!contents.is_same(path)).then_some(true),
         }
     }
 
@@ -361,6 +406,13 @@ impl<R: Fn(Report)> Observer<R> {
     fn all_appeared(&mut self, found: Vec<PathBuf>, problems: Vec<Problem>) {
         for path in found {
             self.burst.gone.remove(&path);
+            if self
+                .contents
+                .as_mut()
+                .is_some_and(|contents| contents.is_same(&path))
+            {
+                continue;
+            }
             self.happened(EventKind::Create(CreateKind::File), path);
         }
         for problem in problems {
@@ -415,22 +467,42 @@ impl<R: Fn(Report)> Observer<R> {
     /// is stopped without a delay, then the details for the end of the burst.
     fn flush(&mut self) {
         let batch = std::mem::take(&mut self.batch);
-        let Some(path) = batch.events.last().and_then(|event| event.paths.first()) else {
+        let hold = self.burst.hold();
+        if !batch.certain && hold == Hold::None && self.burst.reported < Reported::Certain {
+            return self.calm();
+        }
+        let last = batch.events.last().and_then(|event| event.paths.first());
+        let Some(path) = last.map(|path| self.relative(path)) else {
             return;
         };
-        let (certain, hold, path) = (batch.certain, self.burst.hold(), self.relative(path));
-        (self.report)(Report::Event(Event::Changed(Activity {
+        let certain = batch.certain;
+        let reported = if certain {
+            Reported::Certain
+        } else {
+            Reported::Soft
+        };
+        self.burst.reported = self.burst.reported.max(reported);
+        self.event(Event::Changed(Activity {
             certain,
             hold,
             path,
-        })));
+        }));
         if self.fold.is_none() {
-            // Without a thread for it the restart has no reason to name, but takes place.
+            // Without a thread for it the restart has only the last path to name.
             self.fold = Fold::open().ok();
         }
         if let Some(fold) = &mut self.fold {
             batch.events.into_iter().for_each(|event| fold.push(event));
         }
+    }
+
+    /// Takes in that of the soft changes none is left, and that none is certain.
+    fn calm(&mut self) {
+        if self.burst.reported == Reported::Soft {
+            self.fold = None;
+            self.event(Event::Calmed);
+        }
+        self.burst = Burst::default();
     }
 
     fn collect(&mut self, order: bool) {
@@ -441,13 +513,20 @@ impl<R: Fn(Report)> Observer<R> {
         let more = !self.batch.events.is_empty();
         self.flush();
         if (held || more) && !order {
-            return (self.report)(Report::Event(Event::Unsettled));
+            return self.event(Event::Unsettled);
         }
-        self.burst = Burst::default();
+        let burst = std::mem::take(&mut self.burst);
+        if let Some(contents) = &mut self.contents {
+            burst.gone.iter().for_each(|path| contents.forget(path));
+        }
         self.noted.clear();
         let fold = self.fold.take();
         let changes = fold.map_or_else(Changes::default, |fold| fold.close(self.filter.base()));
-        (self.report)(Report::Event(Event::Collected(changes)));
+        self.event(Event::Collected(changes));
+    }
+
+    fn event(&self, event: Event) {
+        (self.report)(Report::Event(event));
     }
 
     fn relative(&self, path: &Path) -> PathBuf {

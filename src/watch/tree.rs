@@ -382,8 +382,9 @@ impl Tree {
         unsure || known != Some(mtime(&meta))
     }
 
-    /// Reads the times of the files in one more directory. False: there was none left to read.
-    pub(super) fn stamp_one(&mut self) -> bool {
+    /// Reads the times of the files in one more directory, and calls `seen` for each of them.
+    /// False: there was none left to read.
+    pub(super) fn stamp_one(&mut self, mut seen: impl FnMut(PathBuf)) -> bool {
         let Some(path) = self.unstamped.pop() else {
             return false;
         };
@@ -396,6 +397,7 @@ impl Tree {
             };
             if let Ok(meta) = entry.metadata() {
                 *stamp = Some(mtime(&meta));
+                seen(entry.path());
             }
         }
         dir.stamped = now();
@@ -420,7 +422,7 @@ fn mtime(meta: &fs::Metadata) -> i64 {
 }
 
 /// The time of the last change to the inode, in nanoseconds since 1970.
-fn ctime(meta: &fs::Metadata) -> i64 {
+pub(super) fn ctime(meta: &fs::Metadata) -> i64 {
     nanos(meta.ctime(), meta.ctime_nsec())
 }
 
@@ -428,7 +430,8 @@ fn nanos(seconds: i64, nanos: i64) -> i64 {
     seconds.wrapping_mul(1_000_000_000).wrapping_add(nanos)
 }
 
-fn now() -> i64 {
+/// The time of day, in nanoseconds since 1970.
+pub(super) fn now() -> i64 {
     let now = SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .unwrap_or_default();
