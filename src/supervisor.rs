@@ -141,7 +141,7 @@ pub enum Hope {
 /// | `Armed` | start, or wait if postponed | · | · | · | · | · | · | · | · |
 /// | `Changed` | · | +burst | +burst | +burst | +burst | +burst | +burst | · | · |
 /// | (certain) | · | settle | · | settle | stop to restart | · | restart instead | · | · |
-/// | `Calmed` | · | -burst | -burst | -burst | -burst | -burst | -burst | · | · |
+/// | `Calmed` | · | -burst | -burst, start | -burst | -burst | -burst | -burst | · | · |
 /// | `Unsettled` | · | +burst | +burst | +burst | +burst | +burst | +burst | · | · |
 /// | `Collected` | · | · | start | · | · | start when empty | · | · | · |
 /// | `NotStarted` | · | · | · | · | pause if transient, else wait | · | · | · | · |
@@ -158,8 +158,8 @@ enum State {
     Waiting,
     /// No run; the next one starts when the burst is over.
     Settling,
-    /// No run; the next one starts at `until`, or with a change.
-    BackingOff { until: Instant },
+    /// No run; the next one starts at `until`, for `reason`, or with a change.
+    BackingOff { until: Instant, reason: StartReason },
     /// The run is up.
     Running { run: RunId, since: Instant },
     /// The run is on its way down, by itself or because it was told to.
@@ -204,10 +204,12 @@ pub struct Supervisor {
     burst: Option<Burst>,
     /// What happened since the latest start, as far as it is known.
     changes: Changes,
+    /// What the latest start was for. If it fails for now, the next try is for the same.
+    latest: (StartReason, Changes),
     /// How many questions what happened in the burst have no answer yet.
     unanswered: u32,
-    /// Whether the user was told about the restart that is pending.
-    announced: bool,
+    /// How many of `changes` the user was told about.
+    announced: usize,
     actions: Vec<Action>,
 }
 
@@ -222,8 +224,9 @@ impl Supervisor {
             budget,
             burst: None,
             changes: Changes::default(),
+            latest: (StartReason::Start, Changes::default()),
             unanswered: 0,
-            announced: false,
+            announced: 0,
             actions: Vec::new(),
         }
     }
@@ -232,7 +235,7 @@ impl Supervisor {
     pub fn deadline(&self) -> Option<Instant> {
         let own = match &self.state {
             State::Arming | State::Waiting | State::Settling | State::Running { .. } => None,
-            State::BackingOff { until } => Some(*until),
+            State::BackingOff { until, .. } => Some(*until),
             State::Stopping { stop, .. } => stop.name_at.into_iter().chain(stop.kill_at).min(),
             State::Finished => return None,
         };
@@ -247,7 +250,7 @@ impl Supervisor {
         match event {
             Event::Armed => self.armed(now),
             Event::Changed(activity) => self.changed(now, activity),
-            Event::Calmed => self.calmed(),
+            Event::Calmed => self.calmed(now),
             Event::Unsettled => self.unsettled(now),
             Event::Collected(changes) => self.collected(now, changes),
             Event::NotStarted { run, failure } => self.not_started(now, run, failure),
@@ -335,8 +338,12 @@ impl Supervisor {
 
     /// In every state the same: a burst that was nothing but soft is none. One that has become
     /// certain in the meantime goes on.
-    fn calmed(&mut self) {
-        self.burst.take_if(|burst| burst.is_soft());
+    fn calmed(&mut self, now: Instant) {
+        let burst = self.burst.take_if(|burst| burst.is_soft());
+        // A restart for what had changed before may have waited for nothing but this.
+        if burst.is_some() && self.state == State::Settling {
+            self.spawn(now, StartReason::Change);
+        }
     }
 
     fn unsettled(&mut self, now: Instant) {
@@ -404,7 +411,11 @@ impl Supervisor {
                 let (code, transient) = (failure.code(), failure.is_transient());
                 let next = if transient {
                     let pause = self.budget.pause();
-                    self.state = State::BackingOff { until: now + pause };
+                    let until = now + pause;
+                    let (reason, changes) = self.latest.clone();
+                    self.announced = changes.len();
+                    self.changes = changes;
+                    self.state = State::BackingOff { until, reason };
                     Next::Restart(Grant { pause, nth: None })
                 } else if self.policy.watching {
                     self.state = State::Waiting;
@@ -491,6 +502,7 @@ impl Supervisor {
             Next::Restart(grant) => {
                 self.state = State::BackingOff {
                     until: now + grant.pause,
+                    reason: StartReason::Exit,
                 }
             }
             Next::Wait => self.state = State::Waiting,
@@ -523,7 +535,7 @@ impl Supervisor {
                 }
                 self.burst = None;
                 if ctrl_c && stop.interrupted {
-                    self.kill();
+                    self.kill(now);
                 } else if ctrl_c {
                     self.interrupt();
                 } else if !stop.signalled {
@@ -550,18 +562,18 @@ impl Supervisor {
     fn elapsed(&mut self, now: Instant) {
         self.ask_burst(now);
         match self.state {
-            State::BackingOff { until } if now >= until => self.spawn(now, StartReason::Exit),
+            State::BackingOff { until, reason } if now >= until => self.spawn(now, reason),
             State::Stopping { stop, .. } if stop.kill_at.is_some_and(|at| now >= at) => {
-                self.kill();
+                self.kill(now);
             }
             State::Stopping {
                 run, ref mut stop, ..
             } if stop.name_at.is_some_and(|at| now >= at) => {
                 stop.name_at = None;
                 let hope = match stop.kill_at {
-                    _ if stop.interrupted => Hope::CtrlC,
-                    Some(at) => Hope::Kill(at.duration_since(now)),
                     None => Hope::None,
+                    Some(_) if stop.interrupted => Hope::CtrlC,
+                    Some(at) => Hope::Kill(at.duration_since(now)),
                 };
                 self.actions.push(Action::NameRemaining { run, hope });
             }
@@ -587,7 +599,7 @@ impl Supervisor {
                 self.certain(now);
             }
             Verdict::Over | Verdict::Overrun => {
-                burst.collect(verdict);
+                burst.collect(now, verdict);
                 self.unanswered += 1;
                 self.actions.push(Action::Collect {
                     order: verdict == Verdict::Overrun,
@@ -604,12 +616,13 @@ impl Supervisor {
 
     fn spawn(&mut self, now: Instant, reason: StartReason) {
         self.run = self.run.next();
-        self.announced = false;
+        self.announced = 0;
         self.state = State::Running {
             run: self.run,
             since: now,
         };
         let changes = std::mem::take(&mut self.changes);
+        self.latest = (reason, changes.clone());
         self.actions.push(Action::Spawn {
             run: self.run,
             reason,
@@ -644,12 +657,16 @@ impl Supervisor {
         self.actions.push(Action::Signal { run, signal });
     }
 
-    /// Sends SIGINT to the run that is being stopped.
+    /// Sends SIGINT to the run that is being stopped, unless it was the stop signal.
     fn interrupt(&mut self) {
         let State::Stopping { run, stop, .. } = &mut self.state else {
             return;
         };
+        let is_stop = self.policy.stop.signal == Signal::SIGINT;
         stop.interrupted = true;
+        if is_stop && std::mem::replace(&mut stop.signalled, true) {
+            return;
+        }
         let (run, signal) = (*run, Signal::SIGINT);
         self.say(Message::Stopping {
             signal,
@@ -658,12 +675,13 @@ impl Supervisor {
         self.actions.push(Action::Signal { run, signal });
     }
 
-    /// Kills the run that is being stopped.
-    fn kill(&mut self) {
+    /// Kills the run that is being stopped. What even SIGKILL does not end (state D) is named.
+    fn kill(&mut self, now: Instant) {
         let State::Stopping { run, stop, .. } = &mut self.state else {
             return;
         };
         stop.kill_at = None;
+        stop.name_at = Some(now + NAME_AFTER);
         let run = *run;
         self.say(Message::Killing);
         self.actions.push(Action::Kill { run });
@@ -675,13 +693,14 @@ impl Supervisor {
         self.actions.push(Action::Finish(outcome));
     }
 
-    /// Tells why COMMAND restarts, once for every restart.
+    /// Tells why COMMAND restarts, and once more if something else changed before it did.
     fn announce(&mut self) {
-        let Some(change) = self.changes.iter().next() else {
+        let told = std::mem::replace(&mut self.announced, self.changes.len());
+        let Some(change) = self.changes.iter().nth(told) else {
             return;
         };
-        let (path, more) = (change.path.clone(), self.changes.len() - 1);
-        if std::mem::replace(&mut self.announced, true) {
+        let (path, more) = (change.path.clone(), self.changes.len() - told - 1);
+        if told > 0 {
             self.say(Message::Joined { path, more });
         } else {
             self.say(Message::Changed {

@@ -42,6 +42,8 @@ pub(super) struct Burst {
     first: Instant,
     last: Instant,
     hold: Hold,
+    /// Nothing but an `Unsettled` was heard since the question.
+    unsettled: bool,
     path: PathBuf,
     /// Since when a change is certain; for a tolerated burst, since when it is tolerated.
     certain: Option<Instant>,
@@ -70,17 +72,15 @@ pub(super) enum Verdict {
 impl Burst {
     /// The burst that begins with `activity`.
     pub(super) fn begin(now: Instant, settle: Settle, activity: Activity) -> Self {
-        let cap = settle
-            .delay
-            .map_or(CAP, |delay| CAP.max(delay * CAP_DELAYS));
         Self {
             settle,
             first: now,
             last: now,
             hold: activity.hold,
+            unsettled: false,
             path: activity.path,
             certain: activity.certain.then_some(now),
-            cap,
+            cap: first_cap(settle),
             tolerated: false,
             collecting: None,
         }
@@ -90,8 +90,9 @@ impl Burst {
     pub(super) fn saw(&mut self, now: Instant, activity: Activity) -> bool {
         self.last = now;
         self.hold = activity.hold;
+        self.unsettled = false;
         self.path = activity.path;
-        self.collecting = None;
+        self.resume();
         if self.certain.is_none() && (activity.certain || self.tolerated) {
             self.certain = Some(now);
             return !self.tolerated;
@@ -102,16 +103,28 @@ impl Burst {
     /// Takes in that the burst is known not to be over at `now`.
     pub(super) fn unsettled(&mut self, now: Instant) {
         self.last = now;
-        self.collecting = None;
+        self.unsettled = true;
+        self.resume();
+    }
+
+    /// Takes back the question what happened. An order stands: an endless writer would be faster
+    /// than every answer to it.
+    fn resume(&mut self) {
+        self.collecting.take_if(|why| *why != Verdict::Overrun);
     }
 
     /// Takes in that it is being asked what happened, because it is `Over` or `Overrun`.
-    pub(super) fn collect(&mut self, why: Verdict) {
+    pub(super) fn collect(&mut self, now: Instant, why: Verdict) {
         self.collecting = Some(why);
+        if self.tolerated && why == Verdict::Over {
+            // COMMAND is stopped for it: if it is not over after all, it is like any other.
+            self.tolerated = false;
+            self.certain = Some(now);
+            self.cap = first_cap(self.settle);
+        }
     }
 
-    /// As what it is being collected, if an answer is awaited and nothing has happened since the
-    /// question.
+    /// As what it is being collected, if an answer is awaited and will be the last.
     pub(super) fn collecting(&self) -> Option<Verdict> {
         self.collecting
     }
@@ -178,6 +191,8 @@ impl Burst {
             (QUIET + self.last.duration_since(self.first) / GROWTH).min(QUIET_MAX)
         });
         let patience = match self.hold {
+            // With `--delay 0` it would be asked about again at once, for ever.
+            Hold::None if self.unsettled => QUIET,
             Hold::None => Duration::ZERO,
             Hold::Gone => GONE_PATIENCE,
             Hold::Writing => WRITING_PATIENCE,
@@ -194,6 +209,13 @@ impl Burst {
         };
         since + self.cap
     }
+}
+
+/// How long a burst may keep COMMAND down.
+fn first_cap(settle: Settle) -> Duration {
+    settle
+        .delay
+        .map_or(CAP, |delay| CAP.max(delay * CAP_DELAYS))
 }
 
 #[cfg(test)]

@@ -1,1 +1,1321 @@
+//! Plays histories to the supervisor: written ones, line by line, and random ones.
+//!
+//! A *transcript* is script and expectation in one. A line reads `time event, event | actions`:
+//! at that time (ms, the rest is cut off) this happens, and rwatch answers it so; `·` is nothing.
+//! What is said to the user is in quotes. The left half is played, the right half is compared.
+//! `elapsed` is not played: it shows where the supervisor's own deadline came. At the end the
+//! deadlines run until there is none, so that a transcript tells all that follows. Unless it arms
+//! the watches itself, it begins when they stand: with run 1 started at 0, or postponed.
+//!
+//! | event | |
+//! |---|---|
+//! | `change b` | the file b changed; `change` is that of the file a |
+//! | `gone b` | it went away |
+//! | `soft b` | it was written to and is still open |
+//! | `1000..9000 change b` | the same every 4 ms |
+//! | `calmed` | it was not written to after all |
+//! | `collected` `unsettled` | the answer to `collect`; where there is neither, it comes at once |
+//! | `not found` `not executable` `no memory` | the run could not be started |
+//! | `exited` | its leader is gone and left others behind |
+//! | `emptied 1` `killed 9` | nobody is left; the leader had this code, or died of this signal |
+//! | `emptied 1 of 7` | the same of another run than the latest |
+//! | `SIGINT` `SIGTERM` `SIGHUP` | rwatch is asked to end |
+//! | `SIGUSR1` … | rwatch got what is for COMMAND |
+//! | `early` | the deadline's event, although nothing is due |
 
+use std::collections::{BTreeMap, VecDeque};
+use std::fmt::Write as _;
+
+use proptest::collection::vec;
+use proptest::option;
+use proptest::prelude::*;
+use proptest::sample::select;
+
+use super::*;
+use crate::event::{Change, ChangeKind, Hold};
+use crate::policy::{BackoffRange, RestartPolicy, Settle, StopPolicy};
+
+/// Makes tests of transcripts: `name: "command line" "transcript" …;`, one module for each state.
+macro_rules! transcripts {
+    ($($(#[$doc:meta])* $state:ident {
+        $($name:ident: $($command:literal $transcript:literal)+;)+
+    })+) => {$(
+        $(#[$doc])*
+        mod $state {
+            $(#[test]
+            fn $name() {
+                $(super::check($command, $transcript);)+
+            })+
+        }
+    )+};
+}
+
+transcripts! {
+    /// Before the watches stand.
+    arming {
+        the_first_run_starts_when_the_watches_stand: "rwatch" "
+            20 armed | 'starting', spawn 1 start
+        ";
+        postponed_it_waits_for_the_first_change: "rwatch -p" "
+              20 armed   | 'postponed'
+            5000 change  | ·
+            5008 elapsed | collect, 'a changed, starting', spawn 1 change a
+        ";
+        who_is_asked_to_end_ends: "rwatch" "
+            10 SIGTERM | finish SIGTERM
+            20 armed   | ·
+        ";
+        nothing_else_matters: "rwatch" "
+            10 change, soft, gone, unsettled, collected   | ·
+            10 not found, no memory, exited, emptied 0    | ·
+            10 not found of 1, exited of 1, killed 9 of 1 | ·
+            10 calmed, SIGUSR1, early                     | ·
+            20 armed                                      | 'starting', spawn 1 start
+        ";
+    }
+
+    /// No run, and nothing to do before the next change.
+    waiting {
+        a_change_starts_when_its_burst_is_over: "rwatch" "
+              50 emptied 1 | 'code 1 after 50: wait'
+            1000 change    | ·
+            1008 elapsed   | collect, 'a changed', spawn 2 change a
+        ";
+        a_soft_change_counts_after_100_ms_and_holds_the_burst_open_for_1_s: "rwatch -p" "
+            1000 soft    | ·
+            1100 elapsed | ·
+            2000 elapsed | collect, 'a changed, starting', spawn 1 change a
+        ";
+        a_soft_change_that_was_none_is_forgotten: "rwatch -p" "
+            1000 soft   | ·
+            1050 calmed | ·
+        ";
+        an_unsettled_burst_lasts_longer: "rwatch -p" "
+            1000 soft      | ·
+            1048 unsettled | ·
+            1100 elapsed   | ·
+            2048 elapsed   | collect
+            2048 collected | 'a changed, starting', spawn 1 change a
+        ";
+        who_is_asked_to_end_ends: "rwatch" "
+              50 emptied 1 | 'code 1 after 50: wait'
+            1000 SIGINT    | finish SIGINT
+        ";
+        nothing_else_matters: "rwatch" "
+               0 armed                              | 'starting', spawn 1 start
+              50 emptied 1                          | 'code 1 after 50: wait'
+            1000 armed, unsettled, collected, early | ·
+            1000 not found, no memory, exited       | ·
+            1000 emptied 0, emptied 0 of 2, SIGUSR1 | ·
+        ";
+    }
+
+    /// No run, and a burst that is not over.
+    settling {
+        the_quiet_time_grows_with_the_burst: "rwatch -p" "
+            1000..1400 change  | ·
+                  1458 elapsed | collect, 'a changed, starting', spawn 1 change a
+        ";
+        a_file_that_went_away_has_50_ms_to_come_back: "rwatch -p" "
+            1000 gone    | ·
+            1050 elapsed | collect, 'a changed, starting', spawn 1 change a
+        " "rwatch -p" "
+            1000 gone    | ·
+            1040 change  | ·
+            1053 elapsed | collect, 'a changed, starting', spawn 1 change a
+        ";
+        delay_is_the_quiet_time: "rwatch -p -d 300" "
+            1000 change           | ·
+            1200 change b, gone c | ·
+            1500 elapsed          | collect, 'a +2 changed, starting', spawn 1 change a b c
+        ";
+        a_soft_change_that_was_none_holds_up_nothing: "rwatch" "
+            1000 change    | 'SIGTERM: change', SIGTERM 1
+            1008 elapsed   | collect, 'a changed'
+            1010 soft b    | ·
+            1020 emptied 0 | ·
+            1030 calmed    | spawn 2 change a
+        ";
+        an_unsettled_burst_is_asked_about_again: "rwatch -p" "
+            1000 change    | ·
+            1008 elapsed   | collect
+            1008 unsettled | ·
+            1017 elapsed   | collect
+            1020 collected | 'a changed, starting', spawn 1 change a
+        ";
+        what_comes_before_the_answer_is_asked_about_too: "rwatch -p" "
+            1000 change    | ·
+            1008 elapsed   | collect
+            1008 change b  | ·
+            1010 collected | ·
+            1017 elapsed   | collect
+            1020 collected | 'a +1 changed, starting', spawn 1 change a b
+        ";
+        only_the_last_answer_starts: "rwatch -p" "
+            1000 change    | ·
+            1008 elapsed   | collect
+            1008 change b  | ·
+            1017 elapsed   | collect
+            1018 collected | ·
+            1020 collected | 'a +1 changed, starting', spawn 1 change a b
+        ";
+        who_is_asked_to_end_ends: "rwatch -p" "
+            1000 change    | ·
+            1008 elapsed   | collect
+            1009 SIGHUP    | finish SIGHUP
+            1010 collected | ·
+        ";
+        nothing_else_matters: "rwatch" "
+               0 armed                             | 'starting', spawn 1 start
+            1000 change                            | 'SIGTERM: change', SIGTERM 1
+            1001 emptied 0                         | ·
+            1002 armed, not found, no memory       | ·
+            1002 exited, emptied 0, emptied 0 of 2 | ·
+            1002 calmed, SIGUSR1, early            | ·
+            1008 elapsed                           | collect, 'a changed', spawn 2 change a
+        ";
+    }
+
+    /// No run, and a pause before the next one.
+    backing_off {
+        the_next_run_starts_after_the_pause: "rwatch -m 1" "
+             50 emptied 1 | 'code 1 after 50: again in 100, 1 of 1'
+            150 elapsed   | spawn 2 exit
+        ";
+        a_change_cuts_the_pause_short: "rwatch -m 5 -w" "
+             50 emptied 1 | 'code 1 after 50: again in 100, 1 of 5'
+             60 change    | ·
+             68 elapsed   | collect, 'a changed', spawn 2 change a
+        ";
+        a_soft_change_cuts_it_short_when_it_counts: "rwatch -m 5 -w" "
+               1 soft      | ·
+              50 emptied 1 | 'code 1 after 50: again in 100, 1 of 5'
+              65 unsettled | ·
+             101 elapsed   | ·
+            1065 elapsed   | collect
+            1066 collected | 'a changed', spawn 2 change a
+        ";
+        a_soft_change_that_does_not_count_yet_does_not_matter: "rwatch -m 5 -w" "
+              50 emptied 1 | 'code 1 after 50: again in 100, 1 of 5'
+              60 soft      | ·
+             150 elapsed   | spawn 2 exit
+             160 elapsed   | 'SIGTERM: change', SIGTERM 2
+             170 emptied 0 | ·
+            1060 elapsed   | collect, 'a changed', spawn 3 change a
+        " "rwatch -m 5 -w" "
+              50 emptied 1 | 'code 1 after 50: again in 100, 1 of 5'
+              60 soft      | ·
+              70 calmed    | ·
+             150 elapsed   | spawn 2 exit
+        ";
+        who_is_asked_to_end_ends: "rwatch -m 5" "
+            50 emptied 1 | 'code 1 after 50: again in 100, 1 of 5'
+            60 SIGTERM   | finish SIGTERM
+        ";
+        nothing_else_matters: "rwatch -m 5 -w" "
+              0 armed                              | 'starting', spawn 1 start
+             50 emptied 1                          | 'code 1 after 50: again in 100, 1 of 5'
+             60 armed, unsettled, collected, early | ·
+             60 not found, no memory, exited       | ·
+             60 emptied 0, emptied 0 of 2, SIGUSR1 | ·
+            150 elapsed                            | spawn 2 exit
+        ";
+    }
+
+    /// The run is up.
+    running {
+        a_change_stops_it_and_the_next_one_starts_when_burst_and_run_are_over: "rwatch" "
+            1000 change    | 'SIGTERM: change', SIGTERM 1
+            1003 emptied 0 | ·
+            1008 elapsed   | collect, 'a changed', spawn 2 change a
+        " "rwatch" "
+            1000 change    | 'SIGTERM: change', SIGTERM 1
+            1008 elapsed   | collect, 'a changed'
+            1090 emptied 0 | spawn 2 change a
+        ";
+        a_soft_change_stops_it_after_100_ms: "rwatch" "
+            1000 soft      | ·
+            1048 unsettled | ·
+            1100 elapsed   | 'SIGTERM: change', SIGTERM 1
+            1110 emptied 0 | ·
+            2048 elapsed   | collect
+            2049 collected | 'a changed', spawn 2 change a
+        ";
+        a_soft_change_that_is_closed_stops_it_at_once: "rwatch" "
+            1000 soft      | ·
+            1040 change    | 'SIGTERM: change', SIGTERM 1
+            1041 emptied 0 | ·
+            1053 elapsed   | collect, 'a changed', spawn 2 change a
+        ";
+        a_soft_change_that_was_none_is_forgotten: "rwatch" "
+            1000 soft   | ·
+            1099 calmed | ·
+        " "rwatch" "
+            1000 soft      | ·
+            1100 elapsed   | 'SIGTERM: change', SIGTERM 1
+            1101 calmed    | ·
+            1200 emptied 0 | ·
+            2000 elapsed   | collect, 'a changed', spawn 2 change a
+        ";
+        its_end_is_followed_by_what_the_policy_says: "rwatch" "
+            2300 killed 11 | 'signal 11 after 2300: wait'
+        ";
+        what_its_leader_left_behind_is_stopped: "rwatch" "
+            700 exited    | 'SIGTERM: leftovers', SIGTERM 1
+            800 emptied 3 | 'code 3 after 700: wait'
+        ";
+        what_cannot_be_run_is_not_tried_again_before_a_change: "rwatch -m 5 -w" "
+               0 not found      | '127: wait'
+            1000 change         | ·
+            1008 elapsed        | collect, 'a changed', spawn 2 change a
+            1008 not executable | '126: wait'
+        ";
+        what_cannot_be_run_is_the_end_where_nothing_is_watched: "rwatch -m 5" "
+            0 not found | '127: end', finish 127
+        " "rwatch -m 5" "
+            0 not executable | '126: end', finish 126
+        ";
+        a_start_that_failed_for_now_is_tried_again: "rwatch -m 0" "
+               0 no memory | '125: again in 100'
+             100 elapsed   | spawn 2 start
+             100 no memory | '125: again in 200'
+             300 elapsed   | spawn 3 start
+        ";
+        the_next_try_is_for_the_same_changes: "rwatch -w" "
+            1000 change    | 'SIGTERM: change', SIGTERM 1
+            1008 elapsed   | collect, 'a changed'
+            1009 emptied 0 | spawn 2 change a
+            1009 no memory | '125: again in 100'
+            1109 elapsed   | spawn 3 change a
+            1109 no memory | '125: again in 200'
+            1200 change b  | ·
+            1208 elapsed   | collect, 'b joins', spawn 4 change a b
+        ";
+        sigterm_is_answered_with_the_stop_signal: "rwatch -s SIGQUIT" "
+            100 SIGTERM   | 'SIGQUIT: asked', SIGQUIT 1
+            200 emptied 0 | finish SIGTERM
+        ";
+        ctrl_c_is_passed_on_as_it_is: "rwatch -s SIGQUIT" "
+            100 SIGINT   | 'SIGINT: asked', SIGINT 1
+            200 killed 2 | finish SIGINT
+        ";
+        what_is_for_command_is_passed_on: "rwatch" "
+            100 SIGUSR1, SIGWINCH | relay SIGUSR1 1, relay SIGWINCH 1
+        ";
+        nothing_else_matters: "rwatch -m 5 -w" "
+              0 armed                              | 'starting', spawn 1 start
+             50 emptied 0                          | 'code 0 after 50: again in 100, 1 of 5'
+            150 elapsed                            | spawn 2 exit
+            200 armed, unsettled, collected, early | ·
+            200 not found of 1, exited of 1        | ·
+            200 emptied 0 of 1, emptied 0 of 3     | ·
+        ";
+    }
+
+    /// The run is on its way down, and the next one is to follow.
+    stopping_to_restart {
+        what_changes_meanwhile_joins_the_restart: "rwatch" "
+            1000 change    | 'SIGTERM: change', SIGTERM 1
+            1008 elapsed   | collect, 'a changed'
+            1100 change b  | ·
+            1108 elapsed   | collect, 'b joins'
+            1200 change b  | ·
+            1208 elapsed   | collect
+            1300 emptied 0 | spawn 2 change a b
+        ";
+        a_burst_that_is_not_over_goes_on_without_the_run: "rwatch" "
+            1000 change    | 'SIGTERM: change', SIGTERM 1
+            1008 elapsed   | collect
+            1008 unsettled | ·
+            1016 emptied 0 | ·
+            1017 elapsed   | collect
+            1020 collected | 'a changed', spawn 2 change a
+        ";
+        a_soft_change_that_was_none_is_forgotten: "rwatch" "
+            1000 change    | 'SIGTERM: change', SIGTERM 1
+            1008 elapsed   | collect, 'a changed'
+            1010 soft b    | ·
+            1020 calmed    | ·
+            1030 emptied 0 | spawn 2 change a
+        ";
+        who_stays_is_named_after_2_s_and_killed_after_5: "rwatch" "
+            1000 change   | 'SIGTERM: change', SIGTERM 1
+            1008 elapsed  | collect, 'a changed'
+            3000 elapsed  | name 1 (kill in 3000)
+            6000 elapsed  | 'killing', kill 1
+            6001 killed 9 | spawn 2 change a
+        ";
+        the_end_of_the_leader_is_not_the_end_of_the_run: "rwatch --stop-timeout 1000" "
+            1000 change    | 'SIGTERM: change', SIGTERM 1
+            1001 exited    | ·
+            1008 elapsed   | collect, 'a changed'
+            2000 elapsed   | 'killing', kill 1
+            2001 emptied 0 | spawn 2 change a
+        ";
+        who_is_asked_to_end_sends_no_second_stop_signal: "rwatch" "
+            1000 change    | 'SIGTERM: change', SIGTERM 1
+            1001 SIGTERM   | ·
+            1100 emptied 0 | finish SIGTERM
+        ";
+        ctrl_c_is_passed_on_and_the_next_one_kills: "rwatch" "
+            1000 change   | 'SIGTERM: change', SIGTERM 1
+            1008 elapsed  | collect, 'a changed'
+            1010 SIGINT   | 'SIGINT: asked', SIGINT 1
+            1020 SIGINT   | 'killing', kill 1
+            1030 killed 9 | finish SIGINT
+        ";
+        nothing_else_matters: "rwatch" "
+               0 armed                              | 'starting', spawn 1 start
+            1000 change                             | 'SIGTERM: change', SIGTERM 1
+            1001 armed, not found, no memory, early | ·
+            1001 exited of 0, emptied 0 of 0        | ·
+            1002 SIGUSR1                            | relay SIGUSR1 1
+            1008 elapsed                            | collect, 'a changed'
+            1009 emptied 0                          | spawn 2 change a
+        ";
+    }
+
+    /// The leader ended by itself; whom it left behind is on the way down.
+    stopping_by_itself {
+        the_policy_applies_when_they_are_gone: "rwatch -m 1" "
+             500 exited    | 'SIGTERM: leftovers', SIGTERM 1
+             600 emptied 0 | 'code 0 after 500: again in 100, 1 of 1'
+             700 elapsed   | spawn 2 exit
+             900 exited    | 'SIGTERM: leftovers', SIGTERM 2
+             901 SIGUSR2   | relay SIGUSR2 2
+            2900 elapsed   | name 2 (kill in 3000)
+            5900 elapsed   | 'killing', kill 2
+            5901 emptied 4 | 'code 4 after 200: gave up after 1', finish 4
+        ";
+        a_change_makes_it_a_restart_that_costs_nothing: "rwatch -m 1 -w" "
+            500 exited    | 'SIGTERM: leftovers', SIGTERM 1
+            510 change    | ·
+            518 elapsed   | collect
+            518 unsettled | ·
+            527 elapsed   | collect
+            528 collected | 'a changed'
+            600 emptied 1 | spawn 2 change a
+            700 emptied 1 | 'code 1 after 100: again in 100, 1 of 1'
+            800 elapsed   | spawn 3 exit
+        ";
+        a_soft_change_makes_it_a_restart_when_it_counts: "rwatch" "
+             500 exited    | 'SIGTERM: leftovers', SIGTERM 1
+             510 soft      | ·
+             526 unsettled | ·
+             610 elapsed   | ·
+             650 emptied 1 | ·
+            1526 elapsed   | collect
+            1527 collected | 'a changed', spawn 2 change a
+        " "rwatch" "
+             500 exited    | 'SIGTERM: leftovers', SIGTERM 1
+             510 soft      | ·
+             520 calmed    | ·
+             650 emptied 1 | 'code 1 after 500: wait'
+        ";
+        who_is_asked_to_end_ends_when_they_are_gone: "rwatch -m 3" "
+            500 exited    | 'SIGTERM: leftovers', SIGTERM 1
+            510 SIGTERM   | ·
+            600 emptied 0 | finish SIGTERM
+        " "rwatch -m 3" "
+            500 exited    | 'SIGTERM: leftovers', SIGTERM 1
+            510 SIGINT    | 'SIGINT: asked', SIGINT 1
+            600 emptied 0 | finish SIGINT
+        ";
+        nothing_else_matters: "rwatch" "
+              0 armed                                 | 'starting', spawn 1 start
+            500 exited                                | 'SIGTERM: leftovers', SIGTERM 1
+            510 armed, not found, no memory, exited   | ·
+            510 emptied 0 of 0, emptied 0 of 2, early | ·
+            510 unsettled, collected                  | ·
+            600 emptied 0                             | 'code 0 after 500: wait'
+        ";
+    }
+
+    /// Somebody asked rwatch to end, and the run is on its way down.
+    stopping_to_end {
+        a_second_ctrl_c_kills: "rwatch" "
+            100 SIGINT   | 'SIGINT: asked', SIGINT 1
+            900 SIGINT   | 'killing', kill 1
+            901 killed 9 | finish SIGINT
+        ";
+        the_first_who_asked_decides_how_it_ends: "rwatch" "
+            100 SIGTERM  | 'SIGTERM: asked', SIGTERM 1
+            200 SIGINT   | 'SIGINT: asked', SIGINT 1
+            210 SIGTERM  | ·
+            300 SIGINT   | 'killing', kill 1
+            301 killed 9 | finish SIGTERM
+        " "rwatch" "
+            100 SIGINT    | 'SIGINT: asked', SIGINT 1
+            200 SIGTERM   | 'SIGTERM: asked', SIGTERM 1
+            210 SIGHUP    | ·
+            300 emptied 0 | finish SIGINT
+        ";
+        a_stop_signal_that_is_ctrl_cs_goes_out_once: "rwatch -s SIGINT" "
+            100 SIGINT   | 'SIGINT: asked', SIGINT 1
+            200 SIGTERM  | ·
+            300 SIGINT   | 'killing', kill 1
+            301 killed 9 | finish SIGINT
+        " "rwatch -s SIGINT" "
+            1000 change   | 'SIGINT: change', SIGINT 1
+            1001 SIGINT   | ·
+            1200 SIGINT   | 'killing', kill 1
+            1201 killed 9 | finish SIGINT
+        ";
+        who_stays_is_named_and_killed_and_named_again: "rwatch" "
+              100 SIGTERM   | 'SIGTERM: asked', SIGTERM 1
+             2100 elapsed   | name 1 (kill in 3000)
+             5100 elapsed   | 'killing', kill 1
+             7100 elapsed   | name 1 (no hope)
+            60000 emptied 0 | finish SIGTERM
+        " "rwatch" "
+             100 SIGINT   | 'SIGINT: asked', SIGINT 1
+            2100 elapsed  | name 1 (Ctrl-C)
+            2200 SIGINT   | 'killing', kill 1
+            4200 elapsed  | name 1 (no hope)
+            9000 killed 9 | finish SIGINT
+        ";
+        a_change_matters_no_more: "rwatch -m 5 -w" "
+            1000 change           | 'SIGTERM: change', SIGTERM 1
+            1008 elapsed          | collect
+            1009 SIGTERM          | ·
+            1010 collected        | ·
+            1020 change b, soft c | ·
+            1100 emptied 0        | finish SIGTERM
+        " "rwatch" "
+            1000 soft      | ·
+            1050 SIGTERM   | 'SIGTERM: asked', SIGTERM 1
+            3050 elapsed   | name 1 (kill in 3000)
+            3051 emptied 0 | finish SIGTERM
+        ";
+        nothing_else_matters: "rwatch" "
+              0 armed                              | 'starting', spawn 1 start
+            100 SIGTERM                            | 'SIGTERM: asked', SIGTERM 1
+            110 armed, unsettled, collected, early | ·
+            110 not found, no memory, exited       | ·
+            110 calmed, soft, calmed               | ·
+            110 emptied 0 of 0, emptied 0 of 2     | ·
+            120 SIGUSR1                            | relay SIGUSR1 1
+            200 emptied 0                          | finish SIGTERM
+        ";
+    }
+
+    /// Nothing will be done any more.
+    finished {
+        nothing_matters: "rwatch -m 0" "
+              0 armed                                | 'starting', spawn 1 start
+            100 emptied 7                            | 'code 7 after 100: end', finish 7
+            200 armed, change, soft, gone, early     | ·
+            200 unsettled, collected, calmed         | ·
+            200 not found, no memory, not found of 2 | ·
+            200 exited, emptied 0, emptied 0 of 2    | ·
+            200 SIGINT, SIGINT, SIGTERM, SIGUSR1     | ·
+        ";
+    }
+
+    /// Which ends of COMMAND are followed by a restart, how many of them, and how soon.
+    counting {
+        after_n_restarts_the_next_exit_ends_with_its_code: "rwatch -m 2" "
+             10 emptied 1 | 'code 1 after 10: again in 100, 1 of 2'
+            110 elapsed   | spawn 2 exit
+            120 emptied 0 | 'code 0 after 10: again in 200, 2 of 2'
+            320 elapsed   | spawn 3 exit
+            330 killed 15 | 'signal 15 after 10: gave up after 2', finish 143
+        ";
+        none_is_one_run_whether_watched_or_not: "rwatch -m 0" "
+            10 emptied 9 | 'code 9 after 10: end', finish 9
+        " "rwatch -m 0 -w" "
+            10 emptied 0 | 'code 0 after 10: end', finish 0
+        ";
+        a_change_restores_budget_and_pause_and_uses_neither: "rwatch -m 2 -w" "
+             10 emptied 1 | 'code 1 after 10: again in 100, 1 of 2'
+            110 elapsed   | spawn 2 exit
+            120 emptied 1 | 'code 1 after 10: again in 200, 2 of 2'
+            130 change    | ·
+            138 elapsed   | collect, 'a changed', spawn 3 change a
+            150 emptied 1 | 'code 1 after 12: again in 100, 1 of 2'
+            250 elapsed   | spawn 4 exit
+            260 emptied 1 | 'code 1 after 10: again in 200, 2 of 2'
+            460 elapsed   | spawn 5 exit
+            470 emptied 1 | 'code 1 after 10: gave up after 2', finish 1
+        ";
+        a_run_of_10_s_begins_the_pauses_anew_and_restores_no_budget: "rwatch -m 3" "
+               10 emptied 1 | 'code 1 after 10: again in 100, 1 of 3'
+              110 elapsed   | spawn 2 exit
+            10109 emptied 1 | 'code 1 after 9999: again in 200, 2 of 3'
+            10309 elapsed   | spawn 3 exit
+            20309 emptied 1 | 'code 1 after 10000: again in 100, 3 of 3'
+            20409 elapsed   | spawn 4 exit
+            99999 emptied 1 | 'code 1 after 79590: gave up after 3', finish 1
+        ";
+        without_a_limit_the_pause_doubles: "rwatch -r always" "
+             10 emptied 0 | 'code 0 after 10: again in 100'
+            110 elapsed   | spawn 2 exit
+            110 emptied 0 | 'code 0 after 0: again in 200'
+            310 elapsed   | spawn 3 exit
+            310 killed 9  | 'signal 9 after 0: again in 400'
+            710 elapsed   | spawn 4 exit
+        ";
+        on_failure_a_clean_exit_waits_for_a_change: "rwatch -r on-failure" "
+             10 killed 6  | 'signal 6 after 10: again in 100'
+            110 elapsed   | spawn 2 exit
+            120 emptied 0 | 'code 0 after 10: wait'
+        ";
+        on_failure_a_clean_exit_is_the_end_where_nothing_is_watched: "rwatch -m 5 -r on-failure" "
+             10 emptied 2 | 'code 2 after 10: again in 100, 1 of 5'
+            110 elapsed   | spawn 2 exit
+            120 emptied 0 | 'code 0 after 10: end', finish 0
+        ";
+        never_means_the_first_exit_is_the_end_where_nothing_is_watched: "rwatch -m 5 -r never" "
+            10 emptied 2 | 'code 2 after 10: end', finish 2
+        ";
+    }
+
+    /// Somebody writes and writes, and COMMAND has to run all the same.
+    endless_writing {
+        command_is_down_for_2_s_and_up_for_4_then_8: "rwatch" "
+            1000..18000 change   | 'SIGTERM: change', SIGTERM 1
+             1010 emptied 0 | ·
+             3000 elapsed   | collect now, 'a changed', 'a goes on', spawn 2 change a
+             7000 elapsed   | collect now, 'SIGTERM: change', SIGTERM 2, 'a changed', 'a goes on'
+             7100 emptied 0 | spawn 3 change a
+            15000 elapsed   | collect now, 'SIGTERM: change', SIGTERM 3, 'a changed', 'a goes on'
+            15100 emptied 0 | spawn 4 change a
+            18080 elapsed   | collect, 'SIGTERM: change', SIGTERM 4, 'a changed'
+            18100 emptied 0 | spawn 5 change a
+        ";
+        where_nothing_more_is_written_nothing_more_happens: "rwatch -p" "
+            1000..2996 change | ·
+            3000 elapsed | collect now, 'a changed, starting', 'a goes on', spawn 1 change a
+            3008 elapsed | ·
+        ";
+        a_file_that_stays_open_is_written_endlessly_too: "rwatch -p" "
+            1000..3200 soft | ·
+            1100 elapsed   | ·
+            3100 elapsed   | collect now, 'a changed, starting', 'a goes on', spawn 1 change a
+            4200 elapsed   | collect, 'SIGTERM: change', SIGTERM 1, 'a changed'
+            4300 killed 15 | spawn 2 change a
+        ";
+        an_order_is_not_taken_back_by_what_comes_before_its_answer: "rwatch -p" "
+            1000 change    | ·
+            1008 elapsed   | collect
+            1009..3100 change | ·
+            3000 elapsed   | collect now
+            3010 unsettled | ·
+            3050 collected | 'a changed, starting', 'a goes on', spawn 1 change a
+            3110 elapsed   | collect, 'SIGTERM: change', SIGTERM 1
+            3121 collected | 'a changed'
+            3130 emptied 0 | spawn 2 change a
+        ";
+        an_end_that_was_none_is_one_restart: "rwatch -p" "
+            1000..2996 change | ·
+            3000 elapsed   | collect now
+            3000 collected | 'a changed, starting', 'a goes on', spawn 1 change a
+            3004 change    | ·
+            3012 elapsed   | collect, 'SIGTERM: change', SIGTERM 1
+            3014 change b  | ·
+            3015 collected | ·
+            3016 emptied 0 | ·
+            3023 elapsed   | collect
+            3024 collected | 'a +1 changed', spawn 2 change a b
+        ";
+        a_burst_that_stays_unsettled_is_cut_off_too: "rwatch -p -d 0" "
+            1000 change | ·
+            1000 elapsed | collect
+            2999 unsettled | ·
+            3000 elapsed | collect now
+            3001 collected | 'a changed, starting', 'a goes on', spawn 1 change a
+            3009 elapsed | ·
+        ";
+    }
+}
+
+/// Plays the left half of `transcript` to an rwatch with these options, and compares the whole.
+#[track_caller]
+fn check(command: &str, transcript: &str) {
+    let played = Player::new(command, transcript).play(transcript);
+    let same = played.split_whitespace().eq(transcript.split_whitespace());
+    assert!(same, "`{command}` went\n{played}\ninstead of\n{transcript}");
+}
+
+/// What the command line makes of the policy (times in ms).
+fn policy(command: &str) -> Policy {
+    let mut words = command.split_whitespace().skip(1);
+    let (mut when, mut max, mut watch, mut postpone) = (None, None, false, false);
+    let (mut stop, mut settle) = (StopPolicy::default(), Settle::default());
+    while let Some(word) = words.next() {
+        let mut value = || words.next().expect("the option has a value");
+        match word {
+            "-w" => watch = true,
+            "-p" => postpone = true,
+            "-m" => max = Some(number(value())),
+            "-r" => when = Some(value()),
+            "-s" => stop.signal = value().parse().expect("a signal"),
+            "-d" => settle.delay = Some(ms(number(value()))),
+            "--stop-timeout" => stop.grace = ms(number(value())),
+            _ => panic!("no option: {word}"),
+        }
+    }
+    let when = match when {
+        Some("on-failure") => RestartWhen::OnFailure,
+        Some("never") => RestartWhen::Never,
+        None if max.is_none() => RestartWhen::Never,
+        Some("always") | None => RestartWhen::Always,
+        Some(when) => panic!("no -r {when}"),
+    };
+    Policy {
+        restart: RestartPolicy { when, max },
+        backoff: BackoffRange::default(),
+        stop,
+        settle,
+        watching: watch || max.is_none(),
+        postpone,
+    }
+}
+
+fn number(word: &str) -> u32 {
+    word.parse().unwrap_or_else(|_| panic!("no number: {word}"))
+}
+
+fn ms(ms: u32) -> Duration {
+    Duration::from_millis(ms.into())
+}
+
+/// Plays the world to a supervisor, and writes down what it does.
+struct Player {
+    supervisor: Supervisor,
+    zero: Instant,
+    now: Instant,
+    /// The latest run.
+    run: RunId,
+    /// What happened since the last question.
+    seen: Vec<Change>,
+    /// What is to be answered to the questions.
+    answers: VecDeque<Vec<Change>>,
+    /// Whether questions are answered at once.
+    prompt: bool,
+    log: String,
+}
+
+impl Player {
+    fn new(command: &str, transcript: &str) -> Self {
+        let zero = Instant::now();
+        let mut player = Self {
+            supervisor: Supervisor::new(policy(command)),
+            zero,
+            now: zero,
+            run: RunId(0),
+            seen: Vec::new(),
+            answers: VecDeque::new(),
+            prompt: !transcript.contains("collected") && !transcript.contains("unsettled"),
+            log: String::new(),
+        };
+        if !transcript.contains("armed") {
+            player.tell(Event::Armed);
+        }
+        player
+    }
+
+    fn play(mut self, transcript: &str) -> String {
+        // When, what, and how the time is written; a repetition has no line unless it matters.
+        let mut cues = Vec::new();
+        for line in transcript.trim().lines() {
+            let (cue, _) = line.split_once('|').expect("a line has two halves");
+            let (time, events) = cue.trim().split_once(' ').expect("a time and an event");
+            let (from, to) = time.split_once("..").unwrap_or((time, time));
+            let mut written = Some(time);
+            for at in (number(from)..=number(to)).step_by(4) {
+                cues.push((self.zero + ms(at), events.trim(), written.take()));
+            }
+        }
+        cues.retain(|(_, events, _)| *events != "elapsed");
+        cues.sort_by_key(|(at, ..)| *at);
+        for (at, events, time) in cues {
+            self.elapse(Some(at));
+            self.now = at;
+            let mut did = Vec::new();
+            for event in events.split(", ") {
+                let event = self.event(event);
+                did.extend(self.tell(event));
+            }
+            if time.is_some() || !did.is_empty() {
+                self.note(time, events, &did);
+            }
+        }
+        self.elapse(None);
+        self.log
+    }
+
+    /// Lets every deadline come, up to `until`.
+    fn elapse(&mut self, until: Option<Instant>) {
+        for _ in 0..100 {
+            let due = self.supervisor.deadline().map(|at| at.max(self.now));
+            let Some(at) = due.filter(|at| until.is_none_or(|until| *at <= until)) else {
+                return;
+            };
+            self.now = at;
+            let did = self.tell(Event::Elapsed);
+            self.note(None, "elapsed", &did);
+        }
+        panic!("it does not come to rest:\n{}", self.log);
+    }
+
+    /// What the supervisor does about the event.
+    fn tell(&mut self, event: Event) -> Vec<String> {
+        let actions = self.supervisor.handle(self.now, event);
+        let mut did: Vec<String> = actions.iter().map(shown).collect();
+        for action in actions {
+            if let Action::Spawn { run, .. } = action {
+                self.run = run;
+            } else if let Action::Collect { .. } = action {
+                self.answers.push_back(std::mem::take(&mut self.seen));
+                if self.prompt {
+                    let answer = self.event("collected");
+                    did.extend(self.tell(answer));
+                }
+            }
+        }
+        did
+    }
+
+    fn event(&mut self, words: &str) -> Event {
+        let (words, run) = match words.split_once(" of ") {
+            Some((words, run)) => (words, RunId(number(run).into())),
+            None => (words, self.run),
+        };
+        let (program, why) = ("x".into(), String::new());
+        let (searched, failed) = (None, |failure| Event::NotStarted { run, failure });
+        match words.split_whitespace().collect::<Vec<_>>()[..] {
+            ["armed"] => Event::Armed,
+            ["change", ref path @ ..] => self.changed(path, true, Hold::None),
+            ["gone", ref path @ ..] => self.changed(path, true, Hold::Gone),
+            ["soft", ref path @ ..] => self.changed(path, false, Hold::Writing),
+            ["collected"] => {
+                Event::Collected(self.answers.pop_front().into_iter().flatten().collect())
+            }
+            ["unsettled"] => {
+                let kept = self.answers.pop_front();
+                self.seen.splice(0..0, kept.into_iter().flatten());
+                Event::Unsettled
+            }
+            ["calmed"] => Event::Calmed,
+            ["not", "found"] => failed(SpawnFailure::NotFound { program, searched }),
+            ["not", "executable"] => failed(SpawnFailure::NotExecutable { program, why }),
+            ["no", "memory"] => failed(SpawnFailure::Transient { program, why }),
+            ["exited"] => Event::Exited { run },
+            ["emptied", code] => {
+                let reason = ExitReason::Code(code.parse().expect("a code"));
+                Event::Emptied { run, reason }
+            }
+            ["killed", signal] => {
+                let reason = ExitReason::Signal(signal.parse().expect("a number"));
+                Event::Emptied { run, reason }
+            }
+            ["early"] => Event::Elapsed,
+            ["SIGINT"] => Event::Asked(Signal::SIGINT),
+            ["SIGTERM"] => Event::Asked(Signal::SIGTERM),
+            ["SIGHUP"] => Event::Asked(Signal::SIGHUP),
+            _ => Event::Relayed(words.parse().expect("an event")),
+        }
+    }
+
+    fn changed(&mut self, path: &[&str], certain: bool, hold: Hold) -> Event {
+        let path = path.first().unwrap_or(&"a");
+        let kind = ChangeKind::Modified;
+        self.seen.push(Change {
+            path: path.into(),
+            kind,
+        });
+        changed(path, certain, hold)
+    }
+
+    fn note(&mut self, time: Option<&str>, events: &str, did: &[String]) {
+        let now = self.now.duration_since(self.zero).as_millis().to_string();
+        let did = if did.is_empty() {
+            "·"
+        } else {
+            &did.join(", ")
+        };
+        let time = time.unwrap_or(&now);
+        writeln!(self.log, "{time:>23} {events:<9} | {did}").expect("a string takes it");
+    }
+}
+
+fn changed(path: &str, certain: bool, hold: Hold) -> Event {
+    Event::Changed(Activity {
+        certain,
+        hold,
+        path: path.into(),
+    })
+}
+
+fn shown(action: &Action) -> String {
+    match action {
+        Action::Spawn {
+            run,
+            reason,
+            changes,
+        } => {
+            let changes = changes
+                .iter()
+                .map(|change| format!(" {}", change.path.display()));
+            format!("spawn {} {reason}{}", run.0, changes.collect::<String>())
+        }
+        Action::Signal { run, signal } => format!("{signal} {}", run.0),
+        Action::Kill { run } => format!("kill {}", run.0),
+        Action::Relay { run, signal } => format!("relay {signal} {}", run.0),
+        Action::Collect { order } => if *order { "collect now" } else { "collect" }.to_owned(),
+        Action::Say(message) => format!("'{}'", said(message)),
+        Action::NameRemaining { run, hope } => match hope {
+            Hope::CtrlC => format!("name {} (Ctrl-C)", run.0),
+            Hope::Kill(after) => format!("name {} (kill in {})", run.0, after.as_millis()),
+            Hope::None => format!("name {} (no hope)", run.0),
+        },
+        Action::Finish(Outcome::Code(code)) => format!("finish {code}"),
+        Action::Finish(Outcome::Signal(signal)) => format!("finish {signal}"),
+    }
+}
+
+fn said(message: &Message) -> String {
+    let files = |path: &PathBuf, more: &usize| match more {
+        0 => path.display().to_string(),
+        more => format!("{} +{more}", path.display()),
+    };
+    match message {
+        Message::Starting => "starting".to_owned(),
+        Message::Postponed => "postponed".to_owned(),
+        Message::Changed { path, more, first } => {
+            let then = if *first { ", starting" } else { "" };
+            format!("{} changed{then}", files(path, more))
+        }
+        Message::Joined { path, more } => format!("{} joins", files(path, more)),
+        Message::Exited { reason, ran, next } => {
+            let reason = match reason {
+                ExitReason::Code(code) => format!("code {code}"),
+                ExitReason::Signal(number) => format!("signal {number}"),
+            };
+            format!("{reason} after {}: {}", ran.as_millis(), following(*next))
+        }
+        Message::NotStarted { failure, next } => {
+            format!("{}: {}", failure.code(), following(*next))
+        }
+        Message::Overrun { path } => format!("{} goes on", path.display()),
+        Message::Stopping { signal, why } => match why {
+            StopReason::Change => format!("{signal}: change"),
+            StopReason::Leftovers => format!("{signal}: leftovers"),
+            StopReason::Asked => format!("{signal}: asked"),
+        },
+        Message::Killing => "killing".to_owned(),
+    }
+}
+
+fn following(next: Next) -> String {
+    match next {
+        Next::Wait => "wait".to_owned(),
+        Next::Restart(Grant { pause, nth }) => {
+            let nth = nth.map(|(nth, max)| format!(", {nth} of {max}"));
+            format!("again in {}{}", pause.as_millis(), nth.unwrap_or_default())
+        }
+        Next::End => "end".to_owned(),
+        Next::GiveUp { restarts } => format!("gave up after {restarts}"),
+    }
+}
+
+proptest! {
+    #![proptest_config(thorough())]
+
+    #[test]
+    fn every_change_is_followed_by_a_start(history in histories(0..1)) {
+        let world = World::after(&history);
+        prop_assert!(!world.changed || world.phase == Phase::Finished);
+    }
+
+    #[test]
+    fn who_is_asked_to_end_ends_and_leaves_nobody_behind(history in histories(1..4)) {
+        let world = World::after(&history);
+        prop_assert!(world.phase == Phase::Finished && world.life == Life::Over);
+    }
+}
+
+/// Enough cases for what takes four coincidences; a failure prints the history that shows it.
+fn thorough() -> ProptestConfig {
+    let config = ProptestConfig::default();
+    ProptestConfig {
+        cases: config.cases.max(1500),
+        failure_persistence: None,
+        ..config
+    }
+}
+
+/// What the world does, and how it takes what rwatch does (times in ms).
+#[derive(Clone, Debug)]
+struct History {
+    policy: Policy,
+    /// What happens whatever rwatch does, and how long after the one before.
+    outside: Vec<(u32, Event)>,
+    /// How the runs behave, in turn.
+    children: Vec<Child>,
+    /// How long the questions wait for their answers, and whether these are `Unsettled`, in turn.
+    answers: Vec<(u32, bool)>,
+    /// How late the timer is.
+    late: u32,
+}
+
+/// How a run behaves (times in ms).
+#[derive(Clone, Debug)]
+struct Child {
+    /// Why it cannot be started, if so.
+    failure: Option<SpawnFailure>,
+    /// When its leader ends by itself, if it does; with this code, and whether others are left.
+    ends: Option<(u32, u8, bool)>,
+    /// How long it takes to die of a signal; None: it takes SIGKILL.
+    obeys: Option<u32>,
+    /// How long it takes to die of SIGKILL.
+    dies: u32,
+}
+
+/// What is so, whatever anybody thinks: a child lives from `Spawn` to `Emptied`.
+struct World<'a> {
+    history: &'a History,
+    supervisor: Supervisor,
+    now: Instant,
+    /// What is going to happen; at the same time, what was planned first.
+    plan: BTreeMap<(Instant, usize), Event>,
+    phase: Phase,
+    /// The latest run, what has become of it, and the signals that it got.
+    run: RunId,
+    life: Life,
+    signals: Vec<Signal>,
+    /// Starts after exits since the last one after a change.
+    exits: u32,
+    /// Whether there is a change that is newer than the latest start.
+    changed: bool,
+    reported: Reported,
+    /// How many questions there were, and when the last of them is answered.
+    questions: usize,
+    answered: Instant,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Phase {
+    Arming,
+    Armed,
+    Asked,
+    Finished,
+}
+
+/// What the watch reported since it last answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Reported {
+    Nothing,
+    /// Soft changes, and whether there was a change before them.
+    Soft(bool),
+    Certain,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Life {
+    Up,
+    Killed,
+    Over,
+}
+
+impl<'a> World<'a> {
+    /// The world after this history and five minutes more.
+    fn after(history: &'a History) -> Self {
+        let now = Instant::now();
+        let mut world = Self {
+            history,
+            supervisor: Supervisor::new(history.policy.clone()),
+            now,
+            plan: BTreeMap::new(),
+            phase: Phase::Arming,
+            run: RunId(0),
+            life: Life::Over,
+            signals: Vec::new(),
+            exits: 0,
+            changed: false,
+            reported: Reported::Nothing,
+            questions: 0,
+            answered: now,
+        };
+        let mut end = now;
+        for (order, (gap, event)) in history.outside.iter().enumerate() {
+            end += ms(*gap);
+            world.plan.insert((end, order), event.clone());
+        }
+        end += Duration::from_secs(300);
+        let mut wakeups = 0;
+        loop {
+            let due = world.supervisor.deadline();
+            let timer = due.map(|at| world.now.max(at + ms(history.late)));
+            let next = world.plan.keys().next().map(|(at, _)| *at);
+            let soonest = next.into_iter().chain(timer).min();
+            let Some(now) = soonest.filter(|now| *now <= end) else {
+                return world;
+            };
+            wakeups = if now == world.now { wakeups } else { 0 };
+            world.now = now;
+            if next == Some(now) {
+                let (_, event) = world.plan.pop_first().expect("it was there");
+                world.happen(event);
+            } else {
+                wakeups += 1;
+                assert!(wakeups < 10, "it does not come to rest");
+                world.tell(Event::Elapsed);
+            }
+        }
+    }
+
+    /// Plans an event, after all that was planned for the same time.
+    fn plan(&mut self, at: Instant, event: Event) {
+        let order = self.plan.keys().map(|(_, order)| order + 1).max();
+        self.plan.insert((at, order.unwrap_or(0)), event);
+    }
+
+    /// Lets an event happen, be it of a run that is over, unless it cannot.
+    fn happen(&mut self, event: Event) {
+        match event {
+            Event::Armed => self.phase = self.phase.max(Phase::Armed),
+            Event::Changed(_) if !self.history.policy.watching => return,
+            Event::Changed(_) if self.phase == Phase::Arming => {}
+            Event::Changed(Activity { certain, .. }) => {
+                self.reported = match self.reported {
+                    _ if certain => Reported::Certain,
+                    Reported::Nothing => Reported::Soft(self.changed),
+                    Reported::Soft(_) | Reported::Certain => self.reported,
+                };
+                self.changed = true;
+            }
+            Event::Calmed => {
+                let Reported::Soft(changed) = self.reported else {
+                    return;
+                };
+                (self.changed, self.reported) = (changed, Reported::Nothing);
+            }
+            Event::Collected(_) => self.reported = Reported::Nothing,
+            Event::NotStarted { run, .. } if run == self.run => return,
+            Event::Emptied { run, .. } if run == self.run => self.life = Life::Over,
+            Event::Asked(_) => self.phase = self.phase.max(Phase::Asked),
+            Event::Unsettled
+            | Event::NotStarted { .. }
+            | Event::Exited { .. }
+            | Event::Emptied { .. }
+            | Event::Relayed(_)
+            | Event::Elapsed => {}
+        }
+        self.tell(event);
+    }
+
+    /// Hands the event over, and does what the supervisor says.
+    fn tell(&mut self, event: Event) {
+        let due = self.supervisor.deadline();
+        let early = event == Event::Elapsed && due.is_none_or(|due| self.now < due);
+        let actions = self.supervisor.handle(self.now, event);
+        assert!(!early || actions.is_empty() && self.supervisor.deadline() == due);
+        for action in &actions {
+            assert!(self.phase != Phase::Finished, "after the end: {action:?}");
+            self.carry_out(action);
+        }
+        let due = self.supervisor.deadline();
+        let stopping = self.life == Life::Up && !self.signals.is_empty();
+        assert!(!stopping || due.is_some(), "a stop without a deadline");
+        let finished = self.phase == Phase::Finished;
+        assert!(!finished || due.is_none(), "a deadline after the end");
+    }
+
+    fn carry_out(&mut self, action: &Action) {
+        match *action {
+            Action::Spawn { run, reason, .. } => {
+                assert_eq!(self.life, Life::Over, "two live runs");
+                assert!(self.phase < Phase::Asked, "a start after the end");
+                assert_eq!(run, self.run.next());
+                (self.run, self.changed) = (run, false);
+                if let Reported::Soft(changed) = &mut self.reported {
+                    *changed = false;
+                }
+                self.signals.clear();
+                if let Some(failure) = self.child().failure.clone() {
+                    return self.tell(Event::NotStarted { run, failure });
+                }
+                self.life = Life::Up;
+                self.exits += 1;
+                if reason != StartReason::Exit {
+                    self.exits = 0;
+                }
+                let over = |max| self.exits > max;
+                assert!(
+                    !self.history.policy.restart.max.is_some_and(over),
+                    "over budget"
+                );
+                if let Some((after, code, leaves)) = self.child().ends {
+                    let reason = ExitReason::Code(code);
+                    let mut event = Event::Emptied { run, reason };
+                    if leaves {
+                        event = Event::Exited { run };
+                    }
+                    self.plan(self.now + ms(after), event);
+                }
+            }
+            Action::Signal { run, signal } => {
+                assert!(!self.signals.contains(&signal), "{signal} twice");
+                self.signals.push(signal);
+                self.die(run, self.child().obeys);
+            }
+            Action::Kill { run } => {
+                self.die(run, Some(self.child().dies));
+                self.life = Life::Killed;
+            }
+            Action::Relay { run, .. } | Action::NameRemaining { run, .. } => self.die(run, None),
+            Action::Collect { order } => {
+                assert!(self.phase < Phase::Asked, "a question after the end");
+                let answers = &self.history.answers;
+                let (delay, unsettled) = answers[self.questions % answers.len()];
+                self.questions += 1;
+                let mut answer = Event::Collected(Changes::default());
+                let mut at = self.now + ms(delay);
+                if unsettled && !order {
+                    // To find that out takes time.
+                    (answer, at) = (Event::Unsettled, at + ms(1));
+                }
+                // In the order of the questions.
+                self.answered = self.answered.max(at);
+                self.plan(self.answered, answer);
+            }
+            Action::Say(_) => {}
+            Action::Finish(_) => {
+                assert_eq!(self.life, Life::Over, "somebody is left behind");
+                self.phase = Phase::Finished;
+            }
+        }
+    }
+
+    /// The run, which has to be alive, dies after this time, if ever.
+    fn die(&mut self, run: RunId, after: Option<u32>) {
+        let alive = run == self.run && self.life != Life::Over;
+        assert!(alive, "{run:?} is over");
+        if let Some(after) = after {
+            let reason = ExitReason::Signal(9);
+            self.plan(self.now + ms(after), Event::Emptied { run, reason });
+        }
+    }
+
+    fn child(&self) -> &'a Child {
+        let children = &self.history.children;
+        &children[usize::try_from(self.run.0).expect("a small number") % children.len()]
+    }
+}
+
+/// Random histories, in which rwatch is asked to end so often.
+fn histories(asked: std::ops::Range<usize>) -> impl Strategy<Value = History> {
+    let end = select(vec![Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP]);
+    let end = (times(), end).prop_map(|(gap, signal)| vec![(gap, Event::Asked(signal))]);
+    let armed = times().prop_map(|gap| vec![(gap, Event::Armed)]);
+    let outside = (
+        vec(events(), 0..3),
+        armed,
+        vec(events(), 0..20),
+        vec(end, asked),
+        events(),
+    )
+        .prop_map(|(early, armed, many, asked, late)| {
+            [early.concat(), armed, many.concat(), asked.concat(), late].concat()
+        });
+    let answers = vec((prop_oneof![Just(0), 0..40u32], any::<bool>()), 1..5);
+    (
+        policies(),
+        outside,
+        vec(children(), 1..6),
+        answers,
+        select(vec![0, 1, 30]),
+    )
+        .prop_map(|(policy, outside, children, answers, late)| History {
+            policy,
+            outside,
+            children,
+            answers,
+            late,
+        })
+}
+
+fn policies() -> impl Strategy<Value = Policy> {
+    let when = select(vec![
+        RestartWhen::Never,
+        RestartWhen::OnFailure,
+        RestartWhen::Always,
+    ]);
+    let signal = select(vec![Signal::SIGTERM, Signal::SIGINT]);
+    let (grace, delay) = (select(vec![0, 500, 5000]), option::of(select(vec![0, 300])));
+    (
+        when,
+        option::weighted(0.4, 0..4u32),
+        signal,
+        grace,
+        delay,
+        prop::bool::weighted(0.8),
+        any::<bool>(),
+    )
+        .prop_map(
+            |(when, max, signal, grace, delay, watching, postpone)| Policy {
+                restart: RestartPolicy { when, max },
+                backoff: BackoffRange::default(),
+                stop: StopPolicy {
+                    signal,
+                    grace: ms(grace),
+                },
+                settle: Settle {
+                    delay: delay.map(ms),
+                },
+                watching,
+                postpone: watching && postpone,
+            },
+        )
+}
+
+fn children() -> impl Strategy<Value = Child> {
+    let (program, searched) = ("x".into(), None);
+    let missing = SpawnFailure::NotFound { program, searched };
+    let (program, why) = ("x".into(), String::new());
+    let transient = SpawnFailure::Transient { program, why };
+    let failure = option::weighted(0.2, select(vec![missing, transient]));
+    let ends = option::of((times(), 0..2u8, any::<bool>()));
+    (failure, ends, option::of(times()), 0..50u32).prop_map(|(failure, ends, obeys, dies)| Child {
+        failure,
+        ends,
+        obeys,
+        dies,
+    })
+}
+
+/// An event that comes from outside, once or again and again; if it is of a run, then of any.
+fn events() -> impl Strategy<Value = Vec<(u32, Event)>> {
+    let hold = select(vec![Hold::None, Hold::Gone, Hold::Writing]);
+    let change = (any::<bool>(), hold).prop_map(|(certain, hold)| changed("a", certain, hold));
+    let other = (0..5, 0..6u64).prop_map(|(kind, run)| {
+        let (run, reason) = (RunId(run), ExitReason::Code(1));
+        let (program, why) = ("x".into(), String::new());
+        let failure = SpawnFailure::NotExecutable { program, why };
+        match kind {
+            0 => Event::Exited { run },
+            1 => Event::Emptied { run, reason },
+            2 => Event::NotStarted { run, failure },
+            3 => Event::Relayed(Signal::SIGUSR1),
+            _ => Event::Elapsed,
+        }
+    });
+    let often = prop_oneof![9 => Just(0), 1 => 0..800usize];
+    let event = prop_oneof![3 => change, 1 => other];
+    let series = (times(), event, 1..9u32, often).prop_map(|(gap, event, every, often)| {
+        let again = std::iter::repeat_n((every, event.clone()), often);
+        std::iter::once((gap, event)).chain(again).collect()
+    });
+    let mistake = (times(), 0..99u32).prop_map(|(gap, noticed)| {
+        let soft = changed("a", false, Hold::Writing);
+        vec![(gap, soft), (noticed, Event::Calmed)]
+    });
+    prop_oneof![4 => series, 1 => mistake]
+}
+
+/// Times of all sizes (ms).
+fn times() -> impl Strategy<Value = u32> {
+    prop_oneof![0..10u32, 0..300u32, 0..12_000u32]
+}
