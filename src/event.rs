@@ -59,6 +59,8 @@ pub struct Activity {
     pub hold: Hold,
     /// The path that changed last.
     pub path: PathBuf,
+    /// Whether no other path changed.
+    pub alone: bool,
 }
 
 /// Why a burst that has been quiet is not over all the same.

@@ -12,7 +12,7 @@ use crossterm::terminal::{Clear, ClearType};
 
 use crate::event::{ChangeKind, Changes, ExitReason, Note, RunId, SpawnFailure, StartReason};
 use crate::process::Member;
-use crate::supervisor::{Grant, Hope, Message, Next, StopReason};
+use crate::supervisor::{Grant, Hope, LoopStage, Message, Next, StopReason};
 use crate::text::{pause, shown, span};
 
 /// How rwatch speaks.
@@ -136,6 +136,20 @@ impl Reporter {
                     "restarting".to_owned()
                 };
                 (Tone::Start, format!("{what} changed, {then}"))
+            }
+            Message::Looping { path, stage } => {
+                let path = path_text(path);
+                let text = match stage {
+                    LoopStage::Found => format!(
+                        "{path} changes right after every start: if the command writes it itself, \
+                         --ignore '/{path}' ends the loop"
+                    ),
+                    LoopStage::Spaced => format!(
+                        "{path} goes on changing right after every start: spacing out these restarts, \
+                         up to 30s; --ignore '/{path}' ends them"
+                    ),
+                };
+                (Tone::Warning, text)
             }
             Message::Joined { path, more } => {
                 let what = changed_text(path, *more);

@@ -10,6 +10,7 @@
 
 mod budget;
 mod burst;
+mod looping;
 #[cfg(test)]
 mod tests;
 
@@ -21,6 +22,8 @@ use nix::sys::signal::Signal;
 pub use self::budget::Grant;
 use self::budget::{Budget, STEADY};
 use self::burst::{Burst, Verdict};
+pub use self::looping::LoopStage;
+use self::looping::{Loop, RIGHT_AFTER};
 use crate::event::{Activity, Changes, Event, ExitReason, RunId, SpawnFailure, StartReason};
 use crate::policy::{Policy, RestartWhen};
 
@@ -89,6 +92,8 @@ pub enum Message {
     Stopping { signal: Signal, why: StopReason },
     /// The grace is over.
     Killing,
+    /// COMMAND seems to restart itself, by writing this path.
+    Looping { path: PathBuf, stage: LoopStage },
     /// A change joins the start that is pending already.
     Joined { path: PathBuf, more: usize },
 }
@@ -202,6 +207,10 @@ pub struct Supervisor {
     budget: Budget,
     /// The burst that is not over, if there is one.
     burst: Option<Burst>,
+    /// The restarts that look like COMMAND's own doing.
+    looping: Loop,
+    /// When the latest run started.
+    started: Option<Instant>,
     /// What happened since the latest start, as far as it is known.
     changes: Changes,
     /// What the latest start was for. If it fails for now, the next try is for the same.
@@ -223,6 +232,8 @@ impl Supervisor {
             run: RunId(0),
             budget,
             burst: None,
+            looping: Loop::default(),
+            started: None,
             changes: Changes::default(),
             latest: (StartReason::Start, Changes::default()),
             unanswered: 0,
@@ -312,9 +323,22 @@ impl Supervisor {
         }
     }
 
+    /// Until when the change that is being made has to wait, because it is the next one of a loop.
+    fn spaced_until(&self) -> Option<Instant> {
+        let (burst, started) = (self.burst.as_ref()?, self.started?);
+        let spacing = self.looping.spacing(burst.only_path()?);
+        let own_doing = burst.first().duration_since(started) <= RIGHT_AFTER;
+        (own_doing && !spacing.is_zero()).then(|| started + spacing)
+    }
+
     /// A change is certain: whoever runs code from before it has to go, at once, so that the
     /// stopping overlaps the rest of the burst.
     fn certain(&mut self, now: Instant) {
+        if let (Some(until), Some(burst)) = (self.spaced_until(), &mut self.burst)
+            && until > now
+        {
+            return burst.space(until);
+        }
         self.budget.restore();
         match &mut self.state {
             State::Waiting | State::BackingOff { .. } => self.state = State::Settling,
@@ -380,7 +404,9 @@ impl Supervisor {
             return;
         };
         self.announce();
-        if burst.collecting() == Some(Verdict::Overrun) {
+        if burst.collecting() == Some(Verdict::Over) {
+            self.notice_loop(burst.first());
+        } else {
             self.say(Message::Overrun {
                 path: burst.path().to_path_buf(),
             });
@@ -617,6 +643,7 @@ impl Supervisor {
     fn spawn(&mut self, now: Instant, reason: StartReason) {
         self.run = self.run.next();
         self.announced = 0;
+        self.started = Some(now);
         self.state = State::Running {
             run: self.run,
             since: now,
@@ -709,6 +736,22 @@ impl Supervisor {
                 first: self.run == RunId(0),
             });
         }
+    }
+
+    /// Takes in that COMMAND restarts for a burst that began at `first`.
+    fn notice_loop(&mut self, first: Instant) {
+        let Some(started) = self.started else { return };
+        let Some(stage) = self
+            .looping
+            .restart(&self.changes, first.duration_since(started))
+        else {
+            return;
+        };
+        let path = self.changes.iter().next().map(|change| change.path.clone());
+        self.say(Message::Looping {
+            path: path.unwrap_or_default(),
+            stage,
+        });
     }
 
     fn say(&mut self, message: Message) {

@@ -45,6 +45,10 @@ pub(super) struct Burst {
     /// Nothing but an `Unsettled` was heard since the question.
     unsettled: bool,
     path: PathBuf,
+    /// Whether no other path changed.
+    alone: bool,
+    /// Until when COMMAND is left alone by it: it is a loop, and is slowed down.
+    spaced: Option<Instant>,
     /// Since when a change is certain; for a tolerated burst, since when it is tolerated.
     certain: Option<Instant>,
     cap: Duration,
@@ -59,7 +63,8 @@ pub(super) struct Burst {
 pub(super) enum Verdict {
     /// Nothing yet.
     Wait,
-    /// A soft change has been soft for too long: it counts.
+    /// A soft change has been soft for too long, or a loop was slowed down for long enough: it
+    /// counts.
     Certain,
     /// It is over.
     Over,
@@ -79,6 +84,8 @@ impl Burst {
             hold: activity.hold,
             unsettled: false,
             path: activity.path,
+            alone: activity.alone,
+            spaced: None,
             certain: activity.certain.then_some(now),
             cap: first_cap(settle),
             tolerated: false,
@@ -91,8 +98,12 @@ impl Burst {
         self.last = now;
         self.hold = activity.hold;
         self.unsettled = false;
+        self.alone &= activity.alone && activity.path == self.path;
         self.path = activity.path;
         self.resume();
+        if !self.alone && self.spaced.take().is_some() {
+            return !self.tolerated;
+        }
         if self.certain.is_none() && (activity.certain || self.tolerated) {
             self.certain = Some(now);
             return !self.tolerated;
@@ -134,6 +145,21 @@ impl Burst {
         self.tolerated && self.collecting.is_none()
     }
 
+    /// When it began.
+    pub(super) fn first(&self) -> Instant {
+        self.first
+    }
+
+    /// The path that it is all about, if it is one.
+    pub(super) fn only_path(&self) -> Option<&Path> {
+        self.alone.then_some(self.path.as_path())
+    }
+
+    /// Leaves COMMAND alone until then.
+    pub(super) fn space(&mut self, until: Instant) {
+        self.spaced = Some(until);
+    }
+
     /// Whether nothing that happened in it is certain.
     pub(super) fn is_soft(&self) -> bool {
         self.certain.is_none()
@@ -161,6 +187,7 @@ impl Burst {
             return None;
         }
         Some(match self.certain {
+            _ if self.spaced.is_some() => self.spaced?,
             None if self.tolerated => self.quiet_at(),
             None => self.first + SOFT,
             Some(_) => self.quiet_at().min(self.overrun_at()),
@@ -173,6 +200,7 @@ impl Burst {
             return Verdict::Wait;
         }
         match self.certain {
+            _ if self.spaced.is_some() => Verdict::Certain,
             None if self.tolerated => Verdict::Calm,
             None => Verdict::Certain,
             Some(_) if now >= self.quiet_at() => Verdict::Over,
@@ -180,9 +208,10 @@ impl Burst {
         }
     }
 
-    /// Counts a soft change from `now` on.
+    /// Counts a soft change, or one that was left alone, from `now` on.
     pub(super) fn harden(&mut self, now: Instant) {
         self.certain = Some(now);
+        self.spaced = None;
     }
 
     /// When it will have been quiet for long enough.
@@ -227,6 +256,7 @@ mod tests {
             certain,
             hold,
             path: PathBuf::from("a"),
+            alone: true,
         }
     }
 

@@ -629,6 +629,83 @@ transcripts! {
     }
 }
 
+/// Plays ten restarts in a row by one path, right after each start, 58 ms each, and what follows.
+#[track_caller]
+fn check_after_ten_rounds(rest: &str) {
+    let mut transcript = String::new();
+    for round in 1..=10 {
+        let began = 58 * (round - 1);
+        let told = match round {
+            3 => "'a changed', 'a loops'",
+            10 => "'a changed', 'a loops on'",
+            _ => "'a changed'",
+        };
+        let next = round + 1;
+        writeln!(
+            transcript,
+            "{} change | 'SIGTERM: change', SIGTERM {round}
+             {} emptied 0 | ·
+             {} elapsed | collect, {told}, spawn {next} change a",
+            began + 50,
+            began + 51,
+            began + 58
+        )
+        .expect("a string takes it");
+    }
+    check("rwatch", &(transcript + rest.trim_start()));
+}
+
+#[test]
+fn a_loop_is_named_and_then_slowed_down() {
+    let rest = "
+         630 change  | ·
+         700 change  | ·
+        1580 elapsed | 'SIGTERM: change', SIGTERM 11
+        1580 elapsed | collect, 'a changed'
+        1590 emptied 0 | spawn 12 change a
+        1600 change  | ·
+        3590 elapsed | 'SIGTERM: change', SIGTERM 12
+        3590 elapsed | collect, 'a changed'
+        3600 emptied 0 | spawn 13 change a
+    ";
+    check_after_ten_rounds(rest);
+}
+
+#[test]
+fn another_path_is_not_slowed_down_with_a_loop() {
+    let rest = "
+         630 change    | ·
+         650 change b  | 'SIGTERM: change', SIGTERM 11
+         651 emptied 0 | ·
+         660 elapsed   | collect, 'a +1 changed', spawn 12 change a b
+         700 change    | 'SIGTERM: change', SIGTERM 12
+         701 emptied 0 | ·
+         708 elapsed   | collect, 'a changed', spawn 13 change a
+    ";
+    check_after_ten_rounds(rest);
+}
+
+#[test]
+fn what_changes_long_after_a_start_is_no_loop() {
+    let rest = "
+        5000 change    | 'SIGTERM: change', SIGTERM 11
+        5001 emptied 0 | ·
+        5008 elapsed   | collect, 'a changed', spawn 12 change a
+    ";
+    check_after_ten_rounds(rest);
+}
+
+#[test]
+fn a_loop_whose_command_exits_is_slowed_down_too() {
+    let rest = "
+         630 change    | ·
+         640 emptied 0 | 'code 0 after 60: wait'
+        1580 elapsed   | ·
+        1580 elapsed   | collect, 'a changed', spawn 12 change a
+    ";
+    check_after_ten_rounds(rest);
+}
+
 /// Plays the left half of `transcript` to an rwatch with these options, and compares the whole.
 #[track_caller]
 fn check(command: &str, transcript: &str) {
@@ -845,6 +922,7 @@ fn changed(path: &str, certain: bool, hold: Hold) -> Event {
         certain,
         hold,
         path: path.into(),
+        alone: true,
     })
 }
 
@@ -899,6 +977,10 @@ fn said(message: &Message) -> String {
             format!("{}: {}", failure.code(), following(*next))
         }
         Message::Overrun { path } => format!("{} goes on", path.display()),
+        Message::Looping { path, stage } => match stage {
+            LoopStage::Found => format!("{} loops", path.display()),
+            LoopStage::Spaced => format!("{} loops on", path.display()),
+        },
         Message::Stopping { signal, why } => match why {
             StopReason::Change => format!("{signal}: change"),
             StopReason::Leftovers => format!("{signal}: leftovers"),

@@ -471,10 +471,11 @@ impl<R: Fn(Report)> Observer<R> {
         if !batch.certain && hold == Hold::None && self.burst.reported < Reported::Certain {
             return self.calm();
         }
-        let last = batch.events.last().and_then(|event| event.paths.first());
-        let Some(path) = last.map(|path| self.relative(path)) else {
+        let mut paths = batch.events.iter().filter_map(|event| event.paths.first());
+        let Some(last) = paths.next_back() else {
             return;
         };
+        let (path, alone) = (self.relative(last), paths.all(|path| path == last));
         let certain = batch.certain;
         let reported = if certain {
             Reported::Certain
@@ -486,6 +487,7 @@ impl<R: Fn(Report)> Observer<R> {
             certain,
             hold,
             path,
+            alone,
         }));
         if self.fold.is_none() {
             // Without a thread for it the restart has only the last path to name.
