@@ -431,6 +431,7 @@ impl Supervisor {
         }
     }
 
+    /// The runtime hands this over before anything else, so that the state is that of the spawn.
     fn not_started(&mut self, now: Instant, failed: RunId, failure: SpawnFailure) {
         match self.state {
             State::Running { run, .. } if run == failed => {
@@ -523,8 +524,13 @@ impl Supervisor {
         } else {
             Next::End
         };
+        // A change that is being made is answered, however little is left of the budget.
+        let pending = matches!(next, Next::End | Next::GiveUp { .. })
+            && self.burst.as_ref().is_some_and(Burst::is_pending);
+        let next = if pending { Next::Wait } else { next };
         self.say(Message::Exited { reason, ran, next });
         match next {
+            Next::Wait if pending => self.state = State::Settling,
             Next::Restart(grant) => {
                 self.state = State::BackingOff {
                     until: now + grant.pause,

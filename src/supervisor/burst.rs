@@ -145,6 +145,11 @@ impl Burst {
         self.tolerated && self.collecting.is_none()
     }
 
+    /// Whether something happened in it that no start has seen.
+    pub(super) fn is_pending(&self) -> bool {
+        !self.tolerated || self.certain.is_some()
+    }
+
     /// When it began.
     pub(super) fn first(&self) -> Instant {
         self.first

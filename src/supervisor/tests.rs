@@ -565,6 +565,13 @@ transcripts! {
             110 elapsed   | spawn 2 exit
             120 emptied 0 | 'code 0 after 10: end', finish 0
         ";
+        the_budget_is_not_used_up_while_something_is_being_changed: "rwatch -m 0 -w" "
+              40 soft      | ·
+              50 emptied 1 | 'code 1 after 50: wait'
+              60 change    | ·
+              70 elapsed   | collect, 'a changed', spawn 2 change a
+             100 emptied 1 | 'code 1 after 29: end', finish 1
+        ";
         never_means_the_first_exit_is_the_end_where_nothing_is_watched: "rwatch -m 5 -r never" "
             10 emptied 2 | 'code 2 after 10: end', finish 2
         ";
