@@ -366,8 +366,11 @@ impl Tree {
     /// Whether the modification time of a file differs from the one that is known. The kernel
     /// reports chmod and utimes alike; only the latter is a change.
     pub(super) fn has_moved(&mut self, path: &Path) -> bool {
-        // One that is gone is reported as gone.
-        let Ok(meta) = fs::symlink_metadata(path) else {
+        // One that is gone is reported as gone. Directories have times too, and nobody reads them.
+        let Some(meta) = fs::symlink_metadata(path)
+            .ok()
+            .filter(|meta| !meta.is_dir())
+        else {
             return false;
         };
         let Some(dir) = self.dir_of(path) else {
