@@ -100,7 +100,8 @@ pub struct Args {
     ///
     /// 200ms, 2s, 1m, or bare seconds. Default: adaptive, from a few milliseconds for a single
     /// save upwards.
-    #[arg(short, long, value_name = "DUR", help_heading = "Watching", value_parser = duration)]
+    #[arg(short, long, value_name = "DUR", help_heading = "Watching", value_parser = duration,
+        allow_negative_numbers = true)]
     pub delay: Option<Duration>,
 
     /// Poll instead of kernel events [1s]
@@ -151,7 +152,8 @@ pub struct Args {
     /// Pause before a restart after an exit [100ms..30s]
     ///
     /// It doubles from MIN to MAX, and begins anew after a run of 10 s or a change.
-    #[arg(long, value_name = "MIN..MAX", help_heading = "Restarting", value_parser = backoff)]
+    #[arg(long, value_name = "MIN..MAX", help_heading = "Restarting", value_parser = backoff,
+        allow_negative_numbers = true)]
     pub backoff: Option<BackoffRange>,
 
     /// Do not start until the first change
@@ -175,7 +177,8 @@ pub struct Args {
     pub signal: Option<Signal>,
 
     /// From the stop signal to SIGKILL [5s]
-    #[arg(long, value_name = "DUR", help_heading = "Stopping", value_parser = duration)]
+    #[arg(long, value_name = "DUR", help_heading = "Stopping", value_parser = duration,
+        allow_negative_numbers = true)]
     pub stop_timeout: Option<Duration>,
 
     /// Clear the screen at each start, on a terminal

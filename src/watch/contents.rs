@@ -18,8 +18,6 @@ use super::tree::{ctime, now};
 const SIZE_MAX: u64 = 4 << 20;
 /// So many files are known at most.
 const FILES_MAX: usize = 100_000;
-/// The kernel stamps files with a clock that ticks this slowly at worst, in nanoseconds.
-const TICK: i64 = 10_000_000;
 
 /// What is known of the contents of files.
 #[derive(Debug, Default)]
@@ -50,9 +48,8 @@ impl Contents {
         let Some(path) = self.unread.pop() else {
             return false;
         };
-        let before = |path: &Path| {
-            fs::symlink_metadata(path).is_ok_and(|meta| ctime(&meta) < self.armed - TICK)
-        };
+        let before =
+            |path: &Path| fs::symlink_metadata(path).is_ok_and(|meta| ctime(&meta) < self.armed);
         if before(&path)
             && let Some(content) = content_of(&path)
             // It must not have changed while it was read, either.
@@ -111,7 +108,7 @@ mod tests {
         let path = dir.path().join("a");
         fs::write(&path, "one").expect("writable");
         let mut contents = Contents {
-            armed: now() + 2 * TICK,
+            armed: i64::MAX,
             ..Contents::default()
         };
         contents.consider(path.clone());

@@ -11,8 +11,9 @@ use std::hash::{Hash as _, Hasher as _};
 use std::io;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
+use nix::time::{ClockId, clock_gettime};
 use notify::{ErrorKind, PathOp, RecommendedWatcher, Watcher as _};
 
 use super::filter::{Filter, Verdict};
@@ -35,7 +36,9 @@ struct Dir {
     /// The files that count: a hash of the name (64 bits are enough to tell the names of one
     /// directory apart), and the modification time where it is known.
     files: HashMap<u64, Option<i64>>,
-    /// A moment after which the times in `files` were not read any more.
+    /// When the watch was not there yet.
+    armed: i64,
+    /// When the times in `files` had all been read.
     stamped: i64,
 }
 
@@ -79,6 +82,7 @@ impl Tree {
         filter: &mut Filter,
         mut found: impl FnMut(PathBuf),
     ) -> Vec<Problem> {
+        let armed = now();
         let mut problems = Vec::new();
         self.find_silent(&starts, &mut problems);
         let mut level = starts;
@@ -91,7 +95,15 @@ impl Tree {
             let mut below = Vec::new();
             for path in level {
                 match self.list(&path, filter, &mut below, &mut found) {
-                    Ok(()) => self.unstamped.push(path),
+                    Ok(files) => {
+                        let dir = Dir {
+                            files,
+                            armed,
+                            ..Dir::default()
+                        };
+                        self.dirs.insert(path.clone(), dir);
+                        self.unstamped.push(path);
+                    }
                     Err(error) if error.kind() == io::ErrorKind::NotFound => {
                         self.dirs.remove(&path);
                     }
@@ -169,14 +181,14 @@ impl Tree {
         }
     }
 
-    /// Lists one directory: its directories go to `below`, its files into what is known.
+    /// Lists one directory: its directories go to `below`, its files are returned.
     fn list(
         &mut self,
         path: &Path,
         filter: &mut Filter,
         below: &mut Vec<PathBuf>,
         found: &mut impl FnMut(PathBuf),
-    ) -> io::Result<()> {
+    ) -> io::Result<HashMap<u64, Option<i64>>> {
         let mut entries = Vec::new();
         let mut rules = false;
         for entry in fs::read_dir(path)? {
@@ -189,7 +201,7 @@ impl Tree {
         if rules {
             filter.load(path);
         }
-        let mut dir = Dir::default();
+        let mut files = HashMap::new();
         for (entry, is_dir) in entries {
             if filter.verdict(&entry, is_dir) != Verdict::Kept {
                 continue;
@@ -197,13 +209,12 @@ impl Tree {
             if is_dir {
                 below.push(entry);
             } else {
-                dir.files.insert(name_hash(&entry), None);
+                files.insert(name_hash(&entry), None);
                 found(entry);
             }
         }
-        self.dirs.insert(path.to_path_buf(), dir);
         self.poller.record(path, filter);
-        Ok(())
+        Ok(files)
     }
 
     /// Watches these directories for the sake of some names in them, without looking below, and
@@ -364,7 +375,7 @@ impl Tree {
     }
 
     /// Whether the modification time of a file differs from the one that is known. The kernel
-    /// reports chmod and utimes alike; only the latter is a change.
+    /// reports chmod and utimes alike, and closes after writing also where nothing was written.
     pub(super) fn has_moved(&mut self, path: &Path) -> bool {
         // One that is gone is reported as gone. Directories have times too, and nobody reads them.
         let Some(meta) = fs::symlink_metadata(path)
@@ -376,13 +387,14 @@ impl Tree {
         let Some(dir) = self.dir_of(path) else {
             return false;
         };
-        let known = dir
-            .files
-            .insert(name_hash(path), Some(mtime(&meta)))
-            .flatten();
-        // If what is reported happened before the time was read, the time may be the new one.
-        let unsure = ctime(&meta) <= dir.stamped;
-        unsure || known != Some(mtime(&meta))
+        let (mtime, ctime) = (mtime(&meta), ctime(&meta));
+        match dir.files.insert(name_hash(path), Some(mtime)).flatten() {
+            Some(known) if known != mtime => true,
+            Some(_) if ctime >= dir.stamped => false,
+            // What is reported may have happened before the time was read, so that the time is the
+            // new one already. What matters is whether anything happened since there is a watch.
+            Some(_) | None => ctime > dir.armed,
+        }
     }
 
     /// Reads the times of the files in one more directory, and calls `seen` for each of them.
@@ -433,10 +445,13 @@ fn nanos(seconds: i64, nanos: i64) -> i64 {
     seconds.wrapping_mul(1_000_000_000).wrapping_add(nanos)
 }
 
-/// The time of day, in nanoseconds since 1970.
+/// The time of day, in nanoseconds since 1970, by the clock that the kernel stamps files with: it
+/// ticks slowly, so that what happens after this has this time or a later one (time(7), "High-
+/// resolution timers"; clock_gettime(2), `CLOCK_REALTIME_COARSE`).
 pub(super) fn now() -> i64 {
-    let now = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default();
-    i64::try_from(now.as_nanos()).unwrap_or(i64::MAX)
+    #[cfg(target_os = "linux")]
+    let clock = ClockId::CLOCK_REALTIME_COARSE;
+    #[cfg(not(target_os = "linux"))]
+    let clock = ClockId::CLOCK_REALTIME;
+    clock_gettime(clock).map_or(0, |now| nanos(now.tv_sec(), now.tv_nsec()))
 }
