@@ -1,0 +1,21 @@
+//! Runs the real binary on real files with real children, and looks at it from outside.
+//!
+//! `sandbox` is what all of it stands on; every other module is one subject of the README. No
+//! test waits for a time to pass: each waits for a line, an end or a state, and the one patience
+//! that bounds those waits is reached by failures only. Linux, because it reads `/proc`.
+
+#![cfg(target_os = "linux")]
+
+mod apps;
+mod bursts;
+mod cli;
+mod counts;
+mod exits;
+mod ignores;
+mod rest;
+mod rooms;
+mod roots;
+mod runs;
+mod sandbox;
+mod stopping;
+mod text;

@@ -1,0 +1,180 @@
+//! Keeps what rwatch says, word for word, where a reviewer can read it.
+
+use std::fmt::Write;
+
+use nix::sys::signal::Signal::{SIGINT, SIGTERM};
+
+use crate::sandbox::{Rwatch, Sandbox, child};
+
+fn help(flag: &str) -> String {
+    let mut rwatch = Sandbox::new().env("COLUMNS", "100").start_words([flag]);
+    rwatch.exit();
+    String::from_utf8(rwatch.stdout()).expect("text")
+}
+
+#[test]
+fn the_long_help() {
+    insta::assert_snapshot!(help("--help"));
+}
+
+#[test]
+fn the_short_help() {
+    insta::assert_snapshot!(help("-h"));
+}
+
+/// One scene: what was typed, and all that was said to it.
+fn scene(story: &mut String, title: &str, rwatch: &mut Rwatch) {
+    rwatch.exit();
+    let _ = writeln!(story, "{title}");
+    for line in rwatch.stderr().lines() {
+        let _ = writeln!(story, "    {}", steady(line, rwatch));
+    }
+    story.push('\n');
+}
+
+/// The line without what differs from run to run: how long it ran or will be waited for, pids,
+/// and where the fixture and the sandbox are.
+fn steady(line: &str, rwatch: &Rwatch) -> String {
+    let line = line
+        .replace(&child(), "child")
+        .replace(&rwatch.side(""), "");
+    let mut words: Vec<String> = line.split(' ').map(str::to_owned).collect();
+    for n in 2..words.len() {
+        if !words[n].starts_with(|c: char| c.is_ascii_digit()) {
+            continue;
+        }
+        let what = match (&*words[n - 2], &*words[n - 1]) {
+            ("waiting", "for") | (_, "child,") => "PID",
+            ("up", "after") => continue,
+            (_, "after") | ("them", "in") => "TIME",
+            _ => continue,
+        };
+        let rest = words[n].trim_start_matches(|c: char| !matches!(c, ',' | ';'));
+        words[n] = format!("{what}{rest}");
+    }
+    words.join(" ")
+}
+
+#[test]
+fn what_it_says_of_changes_and_exits() {
+    let mut story = String::new();
+
+    let sandbox = Sandbox::new().file("app/a.js", "").file("libs/b.js", "");
+    let gate = sandbox.side("gate");
+    let words = ["child", "stop-when", &gate];
+    let mut rwatch = sandbox.start(["-w", "app", "-w", "libs", "--stop-timeout", "10m"], words);
+    rwatch.ready();
+    rwatch.save("app/a.js", "");
+    rwatch.says("still waiting for *");
+    rwatch.open("gate");
+    rwatch.ready();
+    rwatch.signal(SIGTERM);
+    scene(
+        &mut story,
+        "A change, a slow stop, and SIGTERM",
+        &mut rwatch,
+    );
+
+    let sandbox = Sandbox::new().dir("app");
+    let script = "case $RWATCH_RUN in 1) ;; 2) exit 1 ;; 3) kill -SEGV $$ ;; esac";
+    let mut rwatch = sandbox.start(["-w", "app"], ["sh", "-c", script]);
+    for name in ["app/a.js", "app/b.js", "app/c.js"] {
+        rwatch.says("*waiting for changes");
+        rwatch.save(name, "");
+    }
+    rwatch.says("*waiting for changes");
+    rwatch.signal(SIGINT);
+    scene(
+        &mut story,
+        "Exits while something is watched, and Ctrl-C",
+        &mut rwatch,
+    );
+
+    let mut rwatch = Sandbox::new().start(["--postpone"], ["child"]);
+    rwatch.says("watching *");
+    rwatch.save("a.js", "");
+    rwatch.ready();
+    rwatch.signal(SIGINT);
+    scene(&mut story, "--postpone", &mut rwatch);
+
+    insta::assert_snapshot!(story.trim_end());
+}
+
+#[test]
+fn what_it_says_of_restarts_after_exits() {
+    let mut story = String::new();
+    let mut end = |options: &[&str], command: &[&str]| {
+        let title = format!("rwatch {} -- {}", options.join(" "), command.join(" "));
+        scene(
+            &mut story,
+            &title,
+            &mut Sandbox::new().start(options, command),
+        );
+    };
+    end(&["-m", "0"], &["true"]);
+    end(&["-m", "0"], &["false"]);
+    end(
+        &["-m", "2", "--backoff", "1ms..1s"],
+        &["sh", "-c", "exit 3"],
+    );
+    end(
+        &["-m", "1", "--backoff", "1ms..1s"],
+        &["sh", "-c", "kill -SEGV $$"],
+    );
+    end(&["-m", "1", "-r", "on-failure"], &["true"]);
+    insta::assert_snapshot!(story.trim_end());
+}
+
+#[test]
+fn what_it_says_of_stops() {
+    let mut story = String::new();
+
+    let words = ["child", "fork", "ignore", "INT", "/", "ignore", "INT"];
+    let mut rwatch = Sandbox::new().start(["--stop-timeout", "10m"], words);
+    rwatch.ready();
+    rwatch.signal(SIGINT);
+    rwatch.says("still waiting for *");
+    rwatch.signal(SIGINT);
+    scene(&mut story, "Ctrl-C, and Ctrl-C again", &mut rwatch);
+
+    let words = ["child", "ignore", "TERM"];
+    let mut rwatch = Sandbox::new().start(["--stop-timeout", "2500ms"], words);
+    rwatch.ready();
+    rwatch.signal(SIGTERM);
+    rwatch.says("still waiting for *");
+    scene(&mut story, "A stop that takes too long", &mut rwatch);
+
+    insta::assert_snapshot!(story.trim_end());
+}
+
+#[test]
+fn what_it_says_of_mistakes() {
+    let mut story = String::new();
+    let mut end = |words: &[&str]| {
+        let sandbox = Sandbox::new()
+            .file("file.txt", "")
+            .env("PATH", "/usr/bin:/bin");
+        sandbox.save_as("bad", "#!/no/such/interpreter\n", 0o755);
+        sandbox.save_as("text", "just text\n", 0o755);
+        let title = format!("rwatch {}", words.join(" "));
+        scene(&mut story, &title, &mut sandbox.start_words(words));
+    };
+    end(&[]);
+    end(&["-m", "-1", "true"]);
+    end(&["-d", "5x", "true"]);
+    end(&["-s", "FOO", "true"]);
+    end(&["-r", "sometimes", "true"]);
+    end(&["--backoff", "2s..1s", "true"]);
+    end(&["-w", "src/[z-a]", "true"]);
+    end(&["-i", "src/[z-a]", "true"]);
+    end(&["-E", "novalue", "true"]);
+    end(&["-x", "true", "true"]);
+    end(&["-w", "file.txt/sub", "true"]);
+    end(&["-m", "0", "-C", "no/such/dir", "true"]);
+    end(&["-m", "0", "no-such-command"]);
+    end(&["-m", "0", "./no-such-file"]);
+    end(&["-m", "0", "./bad"]);
+    end(&["-m", "0", "./file.txt"]);
+    end(&["-m", "0", "./text"]);
+    insta::assert_snapshot!(story.trim_end());
+}
