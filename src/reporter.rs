@@ -372,7 +372,7 @@ fn remaining_text(members: &[Member], hope: Hope) -> Option<String> {
     match hope {
         Hope::CtrlC => text.push_str("; Ctrl-C again kills them"),
         Hope::Kill(after) => {
-            let _ = write!(text, "; killing them in {}", pause(after));
+            let _ = write!(text, "; killing them in {}", span(after));
         }
         Hope::None => {}
     }

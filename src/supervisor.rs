@@ -21,7 +21,7 @@ use nix::sys::signal::Signal;
 
 pub use self::budget::Grant;
 use self::budget::{Budget, STEADY};
-use self::burst::{Burst, Verdict};
+use self::burst::{Burst, Over, Verdict};
 pub use self::looping::LoopStage;
 use self::looping::{Loop, RIGHT_AFTER};
 use crate::event::{Activity, Changes, Event, ExitReason, RunId, SpawnFailure, StartReason};
@@ -207,6 +207,8 @@ pub struct Supervisor {
     budget: Budget,
     /// The burst that is not over, if there is one.
     burst: Option<Burst>,
+    /// The burst before it.
+    over: Option<Over>,
     /// The restarts that look like COMMAND's own doing.
     looping: Loop,
     /// When the latest run started.
@@ -232,6 +234,7 @@ impl Supervisor {
             run: RunId(0),
             budget,
             burst: None,
+            over: None,
             looping: Loop::default(),
             started: None,
             changes: Changes::default(),
@@ -313,7 +316,11 @@ impl Supervisor {
                     burst.saw(now, activity)
                 } else {
                     let certain = activity.certain;
-                    self.burst = Some(Burst::begin(now, self.policy.settle, activity));
+                    let burst = Burst::begin(now, self.policy.settle, activity);
+                    self.burst = Some(match &self.over {
+                        Some(over) => burst.after(over),
+                        None => burst,
+                    });
                     certain
                 };
                 if certain {
@@ -404,6 +411,7 @@ impl Supervisor {
             return;
         };
         self.announce();
+        self.over = Some(burst.over());
         if burst.collecting() == Some(Verdict::Over) {
             self.notice_loop(burst.first());
         } else {

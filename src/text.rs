@@ -61,7 +61,7 @@ pub fn command_line<'a>(words: impl IntoIterator<Item = &'a OsStr>) -> String {
 /// How long to wait: `200ms`, `1.6s`, `30s`.
 #[must_use]
 pub fn pause(duration: Duration) -> String {
-    if duration < Duration::from_secs(1) {
+    if duration < Duration::from_millis(950) {
         return format!("{}ms", duration.as_millis());
     }
     // To a tenth of a second, without a zero that says nothing.

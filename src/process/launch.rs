@@ -98,6 +98,9 @@ impl Launch {
             Some(dir) => dir.join(path),
             None => path,
         };
+        if self.program.is_empty() {
+            return Err(None);
+        }
         if self.program.as_bytes().contains(&b'/') {
             let path = here(PathBuf::from(&self.program));
             return if path.exists() { Ok(path) } else { Err(None) };

@@ -5,6 +5,9 @@
 //! been quiet for a time that begins small and grows with the burst itself, and when nothing says
 //! that more is to come: a file that is open for writing, or one that went away and is not back.
 //!
+//! A quiet time can be too short: on a busy machine any burst has gaps. What begins right after a
+//! burst was taken for over is taken for the rest of it, and has to be quiet twice as long.
+//!
 //! An endless writer must not keep COMMAND down. After `cap` the burst is *overrun*: COMMAND
 //! starts beside it, and the burst is *tolerated* from then on. It stops COMMAND again when it
 //! ends, or when the next, doubled cap has passed.
@@ -22,6 +25,8 @@ const QUIET: Duration = Duration::from_millis(8);
 const GROWTH: u32 = 8;
 /// However long a burst is, this much quiet ends it.
 const QUIET_MAX: Duration = Duration::from_millis(80);
+/// What begins so soon after the last change of a burst that is over is a relapse of it.
+const RELAPSE: Duration = Duration::from_millis(50);
 /// How long a file that went away may take to come back.
 const GONE_PATIENCE: Duration = Duration::from_millis(50);
 /// How long a file that is open for writing may be silent before it holds up nothing any more.
@@ -41,6 +46,8 @@ pub(super) struct Burst {
     settle: Settle,
     first: Instant,
     last: Instant,
+    /// The shortest time for which it has to be quiet.
+    quiet: Duration,
     hold: Hold,
     /// Nothing but an `Unsettled` was heard since the question.
     unsettled: bool,
@@ -56,6 +63,13 @@ pub(super) struct Burst {
     tolerated: bool,
     /// As what it is being collected, if it is.
     collecting: Option<Verdict>,
+}
+
+/// What is remembered of a burst that is over.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Over {
+    last: Instant,
+    quiet: Duration,
 }
 
 /// What is to be done about a burst now.
@@ -81,6 +95,7 @@ impl Burst {
             settle,
             first: now,
             last: now,
+            quiet: QUIET,
             hold: activity.hold,
             unsettled: false,
             path: activity.path,
@@ -90,6 +105,22 @@ impl Burst {
             cap: first_cap(settle),
             tolerated: false,
             collecting: None,
+        }
+    }
+
+    /// Takes in which burst was over before this one began.
+    pub(super) fn after(mut self, over: &Over) -> Self {
+        if self.first.duration_since(over.last) < RELAPSE {
+            self.quiet = (over.quiet * 2).min(QUIET_MAX);
+        }
+        self
+    }
+
+    /// What is to be remembered of it when it is over.
+    pub(super) fn over(&self) -> Over {
+        Over {
+            last: self.last,
+            quiet: self.quiet,
         }
     }
 
@@ -222,7 +253,7 @@ impl Burst {
     /// When it will have been quiet for long enough.
     fn quiet_at(&self) -> Instant {
         let quiet = self.settle.delay.unwrap_or_else(|| {
-            (QUIET + self.last.duration_since(self.first) / GROWTH).min(QUIET_MAX)
+            (self.quiet + self.last.duration_since(self.first) / GROWTH).min(QUIET_MAX)
         });
         let patience = match self.hold {
             // With `--delay 0` it would be asked about again at once, for ever.
@@ -308,6 +339,23 @@ mod tests {
         assert_eq!(
             over_after(None, Hold::None, &changes),
             (1600 + 80, Verdict::Over)
+        );
+    }
+
+    #[test]
+    fn a_relapse_has_to_be_quiet_twice_as_long() {
+        let zero = Instant::now();
+        let mut burst = Burst::begin(zero, Settle::default(), activity(true, Hold::None));
+        let mut quiets = Vec::new();
+        for at in [30, 60, 100, 140, 200] {
+            let next = Burst::begin(zero + ms(at), Settle::default(), activity(true, Hold::None));
+            burst = next.after(&burst.over());
+            quiets.push(ms_of(burst.deadline(), zero + ms(at)));
+        }
+        assert_eq!(
+            quiets,
+            [16, 32, 64, 80, 8],
+            "60 ms later it is another burst"
         );
     }
 

@@ -230,20 +230,33 @@ impl Filter {
         }
     }
 
-    /// Reads the ignore files of `dir` anew.
+    /// Whether an entry of this name means that its directory has rules to [load](Self::load).
+    pub fn tells_of_rules(&self, path: &Path) -> bool {
+        let is_git = path.file_name() == Some(OsStr::new(".git"));
+        self.is_ignore_file(path) || (self.spec.ignores && is_git)
+    }
+
+    /// Reads the ignore files of `dir` anew, and if it is the top of a work tree also the one that
+    /// is kept beside it.
     pub fn load(&mut self, dir: &Path) {
         if self.spec.ignores {
             let [plain, git] = IGNORE_FILES.map(|name| dir.join(name));
             read_rules(&mut self.plain, dir, &plain);
             read_rules(&mut self.git, dir, &git);
+            if dir.join(".git").exists() {
+                let exclude = git::exclude_of(dir);
+                read_rules(&mut self.exclude, dir, &exclude);
+                self.above.insert(exclude, dir.to_path_buf());
+            }
         }
     }
 
     /// Forgets the ignore files of `dir` and everything below it.
     pub fn unload(&mut self, dir: &Path) {
-        for rules in [&mut self.plain, &mut self.git] {
+        for rules in [&mut self.plain, &mut self.git, &mut self.exclude] {
             rules.retain(|holder, _| !holder.starts_with(dir));
         }
+        self.above.retain(|_, ruled| !ruled.starts_with(dir));
     }
 
     /// Reads the ignore files above `root` that git would read: up to the top of its work tree.
@@ -264,9 +277,9 @@ impl Filter {
                 self.above.insert(dir.join(name), dir.to_path_buf());
             }
         }
-        let exclude = git::exclude_of(&top);
-        read_rules(&mut self.exclude, &top, &exclude);
-        self.above.insert(exclude, top);
+        if root == top {
+            self.load(root);
+        }
     }
 
     /// What `--ignore` says. A pattern that ignores a directory ignores all that is in it; one

@@ -173,7 +173,9 @@ mod tests {
     #[track_caller]
     fn check(events: Vec<Event>, expected: &[(&str, ChangeKind)]) {
         let mut fold = Fold::open().expect("a thread");
-        events.into_iter().for_each(|event| fold.push(event));
+        for event in events {
+            fold.push(event);
+        }
         let changes = fold.close(Path::new("/w"));
         let found: Vec<(&str, ChangeKind)> = changes
             .iter()

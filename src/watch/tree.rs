@@ -195,7 +195,7 @@ impl Tree {
             let entry = entry?;
             let is_dir = entry.file_type()?.is_dir();
             let entry = entry.path();
-            rules |= filter.is_ignore_file(&entry);
+            rules |= filter.tells_of_rules(&entry);
             entries.push((entry, is_dir));
         }
         if rules {
