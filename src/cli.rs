@@ -104,7 +104,7 @@ pub struct Args {
         allow_negative_numbers = true)]
     pub delay: Option<Duration>,
 
-    /// Poll instead of kernel events [1s]
+    /// Poll instead of kernel events (default: 1s)
     ///
     /// With `=`: --poll=500ms. Chosen by itself where the kernel tells of no changes (NFS, SMB, 9p,
     /// FUSE, vboxsf), and where there are no kernel watches left.
@@ -137,7 +137,7 @@ pub struct Args {
     )]
     pub max_restarts: Option<u32>,
 
-    /// Restart when COMMAND exits: never, on-failure, always
+    /// Restart on exits: never (default), on-failure, always
     ///
     /// Default: never, which is to wait for a change.
     #[arg(
@@ -149,7 +149,7 @@ pub struct Args {
     )]
     pub restart: Option<When>,
 
-    /// Pause before a restart after an exit [100ms..30s]
+    /// Pause before a restart after an exit (default: 100ms..30s)
     ///
     /// It doubles from MIN to MAX, and begins anew after a run of 10 s or a change.
     #[arg(long, value_name = "MIN..MAX", help_heading = "Restarting", value_parser = backoff,
@@ -172,11 +172,11 @@ pub struct Args {
     )]
     pub exec: Option<OsString>,
 
-    /// Stop signal: name or number [TERM]
+    /// Stop signal, name or number (default: TERM)
     #[arg(short, long, value_name = "SIG", help_heading = "Stopping", value_parser = signal, allow_negative_numbers = true)]
     pub signal: Option<Signal>,
 
-    /// From the stop signal to SIGKILL [5s]
+    /// From the stop signal to SIGKILL (default: 5s)
     #[arg(long, value_name = "DUR", help_heading = "Stopping", value_parser = duration,
         allow_negative_numbers = true)]
     pub stop_timeout: Option<Duration>,
@@ -193,7 +193,7 @@ pub struct Args {
     #[arg(short, long, help_heading = "Output")]
     pub verbose: bool,
 
-    /// Colour: auto, always, never [auto]
+    /// Colour: auto (default), always, never
     ///
     /// auto: standard error is a terminal and `NO_COLOR` is not set.
     #[arg(
