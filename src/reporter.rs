@@ -5,6 +5,7 @@
 use std::fmt::Write as _;
 use std::io::{self, Write as _};
 use std::path::Path;
+use std::time::Duration;
 
 use crossterm::cursor::MoveTo;
 use crossterm::style::{Color, Stylize as _};
@@ -372,7 +373,10 @@ fn remaining_text(members: &[Member], hope: Hope) -> Option<String> {
     match hope {
         Hope::CtrlC => text.push_str("; Ctrl-C again kills them"),
         Hope::Kill(after) => {
-            let _ = write!(text, "; killing them in {}", span(after));
+            // To a tenth of a second, since it is an announcement.
+            let tenths = u64::try_from((after.as_millis() + 50) / 100).unwrap_or(u64::MAX);
+            let after = Duration::from_millis(tenths.saturating_mul(100));
+            let _ = write!(text, "; killing them in {}", pause(after));
         }
         Hope::None => {}
     }

@@ -567,7 +567,10 @@ impl<R: Fn(Report)> Observer<R> {
             Why::Full { dirs } => {
                 let roots = self.filter.roots().iter().map(|root| root.path.clone());
                 let largest = self.tree.largest_below(roots);
-                let largest = largest.map(|(path, dirs)| (self.relative(&path), dirs));
+                // Patterns are relative to the current directory.
+                let largest = largest
+                    .map(|(path, dirs)| (self.relative(&path), dirs))
+                    .filter(|(path, _)| path.is_relative());
                 Note::OutOfWatches {
                     dirs,
                     largest,

@@ -23,6 +23,8 @@ use super::poll::{self, Poller};
 pub(super) struct Tree {
     watcher: Option<RecommendedWatcher>,
     poller: Poller,
+    /// Whether the user's kernel watches are used up.
+    full: bool,
     dirs: BTreeMap<PathBuf, Dir>,
     /// Directories whose files have no stamps yet.
     unstamped: Vec<PathBuf>,
@@ -69,6 +71,7 @@ impl Tree {
         Self {
             watcher,
             poller,
+            full: false,
             dirs: BTreeMap::new(),
             unstamped: Vec::new(),
         }
@@ -156,10 +159,13 @@ impl Tree {
                 ErrorKind::MaxFilesWatch => {
                     let rest = std::mem::take(&mut ops).into_iter().map(PathOp::into_path);
                     let full: Vec<PathBuf> = rest.chain([path.clone()]).collect();
-                    problems.push(Problem {
-                        path,
-                        why: Why::Full { dirs: full.len() },
-                    });
+                    // Said once: every new directory will be without one from now on.
+                    if !std::mem::replace(&mut self.full, true) {
+                        problems.push(Problem {
+                            path,
+                            why: Why::Full { dirs: full.len() },
+                        });
+                    }
                     polled.extend(full);
                 }
                 // Gone in the meantime, or not for us.

@@ -217,7 +217,8 @@ impl Rwatch {
     fn save_fence(&mut self) -> String {
         self.fences += 1;
         let fence = format!("{}fence{}.js", self.sandbox.fences, self.fences % 2);
-        self.sandbox.save(&fence, "");
+        // With other bytes each time, for `--if-changed`.
+        self.sandbox.save(&fence, &self.fences.to_string());
         fence
     }
 
