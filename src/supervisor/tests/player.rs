@@ -1,0 +1,298 @@
+//! Plays the left half of a transcript to a supervisor, and writes down what it does.
+
+use std::collections::VecDeque;
+use std::fmt::Write as _;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use super::super::*;
+use crate::event::{Change, ChangeKind, Hold};
+use crate::policy::{BackoffRange, RestartPolicy, Settle, StopPolicy};
+
+/// What the command line makes of the policy (times in ms).
+fn policy(command: &str) -> Policy {
+    let mut words = command.split_whitespace().skip(1);
+    let (mut when, mut max, mut watch, mut postpone) = (None, None, false, false);
+    let (mut stop, mut settle) = (StopPolicy::default(), Settle::default());
+    while let Some(word) = words.next() {
+        let mut value = || words.next().expect("the option has a value");
+        match word {
+            "-w" => watch = true,
+            "-p" => postpone = true,
+            "-m" => max = Some(number(value())),
+            "-r" => when = Some(value()),
+            "-s" => stop.signal = value().parse().expect("a signal"),
+            "-d" => settle.delay = Some(ms(number(value()))),
+            "--stop-timeout" => stop.grace = ms(number(value())),
+            _ => panic!("no option: {word}"),
+        }
+    }
+    let when = match when {
+        Some("on-failure") => RestartWhen::OnFailure,
+        Some("never") => RestartWhen::Never,
+        None if max.is_none() => RestartWhen::Never,
+        Some("always") | None => RestartWhen::Always,
+        Some(when) => panic!("no -r {when}"),
+    };
+    Policy {
+        restart: RestartPolicy { when, max },
+        backoff: BackoffRange::default(),
+        stop,
+        settle,
+        watching: watch || max.is_none(),
+        postpone,
+    }
+}
+
+fn number(word: &str) -> u32 {
+    word.parse().unwrap_or_else(|_| panic!("no number: {word}"))
+}
+
+pub(super) fn ms(ms: u32) -> Duration {
+    Duration::from_millis(ms.into())
+}
+
+/// Plays the world to a supervisor, and writes down what it does.
+pub(super) struct Player {
+    supervisor: Supervisor,
+    zero: Instant,
+    now: Instant,
+    /// The latest run.
+    run: RunId,
+    /// What happened since the last question.
+    seen: Vec<Change>,
+    /// What is to be answered to the questions.
+    answers: VecDeque<Vec<Change>>,
+    /// Whether questions are answered at once.
+    prompt: bool,
+    log: String,
+}
+
+impl Player {
+    pub(super) fn new(command: &str, transcript: &str) -> Self {
+        let zero = Instant::now();
+        let mut player = Self {
+            supervisor: Supervisor::new(policy(command)),
+            zero,
+            now: zero,
+            run: RunId(0),
+            seen: Vec::new(),
+            answers: VecDeque::new(),
+            prompt: !transcript.contains("collected") && !transcript.contains("unsettled"),
+            log: String::new(),
+        };
+        if !transcript.contains("armed") {
+            player.tell(Event::Armed);
+        }
+        player
+    }
+
+    pub(super) fn play(mut self, transcript: &str) -> String {
+        // When, what, and how the time is written; a repetition has no line unless it matters.
+        let mut cues = Vec::new();
+        for line in transcript.trim().lines() {
+            let (cue, _) = line.split_once('|').expect("a line has two halves");
+            let (time, events) = cue.trim().split_once(' ').expect("a time and an event");
+            let (from, to) = time.split_once("..").unwrap_or((time, time));
+            let mut written = Some(time);
+            for at in (number(from)..=number(to)).step_by(4) {
+                cues.push((self.zero + ms(at), events.trim(), written.take()));
+            }
+        }
+        cues.retain(|(_, events, _)| *events != "elapsed");
+        cues.sort_by_key(|(at, ..)| *at);
+        for (at, events, time) in cues {
+            self.elapse(Some(at));
+            self.now = at;
+            let mut did = Vec::new();
+            for event in events.split(", ") {
+                let event = self.event(event);
+                did.extend(self.tell(event));
+            }
+            if time.is_some() || !did.is_empty() {
+                self.note(time, events, &did);
+            }
+        }
+        self.elapse(None);
+        self.log
+    }
+
+    /// Lets every deadline come, up to `until`.
+    fn elapse(&mut self, until: Option<Instant>) {
+        for _ in 0..100 {
+            let due = self.supervisor.deadline().map(|at| at.max(self.now));
+            let Some(at) = due.filter(|at| until.is_none_or(|until| *at <= until)) else {
+                return;
+            };
+            self.now = at;
+            let did = self.tell(Event::Elapsed);
+            self.note(None, "elapsed", &did);
+        }
+        panic!("it does not come to rest:\n{}", self.log);
+    }
+
+    /// What the supervisor does about the event.
+    fn tell(&mut self, event: Event) -> Vec<String> {
+        let actions = self.supervisor.handle(self.now, event);
+        let mut did: Vec<String> = actions.iter().map(shown).collect();
+        for action in actions {
+            if let Action::Spawn { run, .. } = action {
+                self.run = run;
+            } else if let Action::Collect { .. } = action {
+                self.answers.push_back(std::mem::take(&mut self.seen));
+                if self.prompt {
+                    let answer = self.event("collected");
+                    did.extend(self.tell(answer));
+                }
+            }
+        }
+        did
+    }
+
+    fn event(&mut self, words: &str) -> Event {
+        let (words, run) = match words.split_once(" of ") {
+            Some((words, run)) => (words, RunId(number(run).into())),
+            None => (words, self.run),
+        };
+        let (program, why) = ("x".into(), String::new());
+        let (searched, failed) = (None, |failure| Event::NotStarted { run, failure });
+        match words.split_whitespace().collect::<Vec<_>>()[..] {
+            ["armed"] => Event::Armed,
+            ["change", ref path @ ..] => self.changed(path, true, Hold::None),
+            ["gone", ref path @ ..] => self.changed(path, true, Hold::Gone),
+            ["soft", ref path @ ..] => self.changed(path, false, Hold::Writing),
+            ["collected"] => {
+                Event::Collected(self.answers.pop_front().into_iter().flatten().collect())
+            }
+            ["unsettled"] => {
+                let kept = self.answers.pop_front();
+                self.seen.splice(0..0, kept.into_iter().flatten());
+                Event::Unsettled
+            }
+            ["calmed"] => Event::Calmed,
+            ["not", "found"] => failed(SpawnFailure::NotFound { program, searched }),
+            ["not", "executable"] => failed(SpawnFailure::NotExecutable { program, why }),
+            ["no", "memory"] => failed(SpawnFailure::Transient { program, why }),
+            ["exited"] => Event::Exited { run },
+            ["emptied", code] => {
+                let reason = ExitReason::Code(code.parse().expect("a code"));
+                Event::Emptied { run, reason }
+            }
+            ["killed", signal] => {
+                let reason = ExitReason::Signal(signal.parse().expect("a number"));
+                Event::Emptied { run, reason }
+            }
+            ["early"] => Event::Elapsed,
+            ["SIGINT"] => Event::Asked(Signal::SIGINT),
+            ["SIGTERM"] => Event::Asked(Signal::SIGTERM),
+            ["SIGHUP"] => Event::Asked(Signal::SIGHUP),
+            _ => Event::Relayed(words.parse().expect("an event")),
+        }
+    }
+
+    fn changed(&mut self, path: &[&str], certain: bool, hold: Hold) -> Event {
+        let path = path.first().unwrap_or(&"a");
+        let kind = ChangeKind::Modified;
+        self.seen.push(Change {
+            path: path.into(),
+            kind,
+        });
+        changed(path, certain, hold)
+    }
+
+    fn note(&mut self, time: Option<&str>, events: &str, did: &[String]) {
+        let now = self.now.duration_since(self.zero).as_millis().to_string();
+        let did = if did.is_empty() {
+            "·"
+        } else {
+            &did.join(", ")
+        };
+        let time = time.unwrap_or(&now);
+        writeln!(self.log, "{time:>23} {events:<9} | {did}").expect("a string takes it");
+    }
+}
+
+pub(super) fn changed(path: &str, certain: bool, hold: Hold) -> Event {
+    Event::Changed(Activity {
+        certain,
+        hold,
+        path: path.into(),
+        alone: true,
+    })
+}
+
+fn shown(action: &Action) -> String {
+    match action {
+        Action::Spawn {
+            run,
+            reason,
+            changes,
+        } => {
+            let changes = changes
+                .iter()
+                .map(|change| format!(" {}", change.path.display()));
+            format!("spawn {} {reason}{}", run.0, changes.collect::<String>())
+        }
+        Action::Signal { run, signal } => format!("{signal} {}", run.0),
+        Action::Kill { run } => format!("kill {}", run.0),
+        Action::Relay { run, signal } => format!("relay {signal} {}", run.0),
+        Action::Collect { order } => if *order { "collect now" } else { "collect" }.to_owned(),
+        Action::Say(message) => format!("'{}'", said(message)),
+        Action::NameRemaining { run, hope } => match hope {
+            Hope::CtrlC => format!("name {} (Ctrl-C)", run.0),
+            Hope::Kill(after) => format!("name {} (kill in {})", run.0, after.as_millis()),
+            Hope::None => format!("name {} (no hope)", run.0),
+        },
+        Action::Finish(Outcome::Code(code)) => format!("finish {code}"),
+        Action::Finish(Outcome::Signal(signal)) => format!("finish {signal}"),
+    }
+}
+
+fn said(message: &Message) -> String {
+    let files = |path: &PathBuf, more: &usize| match more {
+        0 => path.display().to_string(),
+        more => format!("{} +{more}", path.display()),
+    };
+    match message {
+        Message::Starting => "starting".to_owned(),
+        Message::Postponed => "postponed".to_owned(),
+        Message::Changed { path, more, first } => {
+            let then = if *first { ", starting" } else { "" };
+            format!("{} changed{then}", files(path, more))
+        }
+        Message::Joined { path, more } => format!("{} joins", files(path, more)),
+        Message::Exited { reason, ran, next } => {
+            let reason = match reason {
+                ExitReason::Code(code) => format!("code {code}"),
+                ExitReason::Signal(number) => format!("signal {number}"),
+            };
+            format!("{reason} after {}: {}", ran.as_millis(), following(*next))
+        }
+        Message::NotStarted { failure, next } => {
+            format!("{}: {}", failure.code(), following(*next))
+        }
+        Message::Overrun { path } => format!("{} goes on", path.display()),
+        Message::Looping { path, stage } => match stage {
+            LoopStage::Found => format!("{} loops", path.display()),
+            LoopStage::Spaced => format!("{} loops on", path.display()),
+        },
+        Message::Stopping { signal, why } => match why {
+            StopReason::Change => format!("{signal}: change"),
+            StopReason::Leftovers => format!("{signal}: leftovers"),
+            StopReason::Asked => format!("{signal}: asked"),
+        },
+        Message::Killing => "killing".to_owned(),
+    }
+}
+
+fn following(next: Next) -> String {
+    match next {
+        Next::Wait => "wait".to_owned(),
+        Next::Restart(Grant { pause, nth }) => {
+            let nth = nth.map(|(nth, max)| format!(", {nth} of {max}"));
+            format!("again in {}{}", pause.as_millis(), nth.unwrap_or_default())
+        }
+        Next::End => "end".to_owned(),
+        Next::GiveUp { restarts } => format!("gave up after {restarts}"),
+    }
+}
