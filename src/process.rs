@@ -130,17 +130,12 @@ impl Processes {
             // An orphan that became ours. How it ended concerns nobody.
             let _ = waitpid(dead, Some(WaitPidFlag::WNOHANG));
         }
-        self.runs.retain(|run| match run.ended {
-            Some(reason) if is_empty(run.group) => {
-                events.retain(|event| *event != Event::Exited { run: run.id });
-                events.push(Event::Emptied {
-                    run: run.id,
-                    reason,
-                });
-                false
+        for emptied in self.emptied() {
+            if let Event::Emptied { run, .. } = emptied {
+                events.retain(|event| *event != Event::Exited { run });
             }
-            _ => true,
-        });
+            events.push(emptied);
+        }
         #[cfg(not(target_os = "linux"))]
         for run in self.runs.iter().filter(|run| run.ended.is_some()) {
             // Without a subreaper the orphans die unseen.
@@ -148,6 +143,20 @@ impl Processes {
         }
         self.waiter.resume();
         events
+    }
+
+    /// The runs of which nobody is left, each once. For the most part `reap` tells; a member whose
+    /// parent has left the group dies unseen, and is missed by looking again.
+    pub fn emptied(&mut self) -> Vec<Event> {
+        let over = |run: &mut Run| run.ended.is_some() && is_empty(run.group);
+        let over = self.runs.extract_if(.., over);
+        over.filter_map(|run| {
+            Some(Event::Emptied {
+                run: run.id,
+                reason: run.ended?,
+            })
+        })
+        .collect()
     }
 
     fn run(&self, id: RunId) -> Option<&Run> {

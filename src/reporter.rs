@@ -139,15 +139,15 @@ impl Reporter {
                 (Tone::Start, format!("{what} changed, {then}"))
             }
             Message::Looping { path, stage } => {
-                let path = path_text(path);
+                let (path, pattern) = (path_text(path), pattern_for(path));
                 let text = match stage {
                     LoopStage::Found => format!(
                         "{path} changes right after every start: if the command writes it itself, \
-                         --ignore '/{path}' ends the loop"
+                         --ignore '{pattern}' ends the loop"
                     ),
                     LoopStage::Spaced => format!(
                         "{path} goes on changing right after every start: spacing out these restarts, \
-                         up to 30s; --ignore '/{path}' ends them"
+                         up to 30s; --ignore '{pattern}' ends them"
                     ),
                 };
                 (Tone::Warning, text)
@@ -388,6 +388,18 @@ fn changed_text(path: &Path, more: usize) -> String {
         0 => path_text(path),
         _ => format!("{} and {more} more", path_text(path)),
     }
+}
+
+/// The pattern that matches this path alone: anchored, and without what means something else.
+fn pattern_for(path: &Path) -> String {
+    let mut pattern = String::from(if path.is_absolute() { "" } else { "/" });
+    for c in path_text(path).chars() {
+        if "*?[]{}!\\".contains(c) {
+            pattern.push('\\');
+        }
+        pattern.push(c);
+    }
+    pattern
 }
 
 /// A path on one line. The current directory itself is `.`.

@@ -91,7 +91,7 @@ struct World<'a> {
 
 impl World<'_> {
     /// Does what the action says; what came of it, if that is to be decided on.
-    fn carry_out(&mut self, action: Action) -> Option<Event> {
+    fn carry_out(&mut self, action: Action) -> Vec<Event> {
         match action {
             Action::Spawn {
                 run,
@@ -101,11 +101,14 @@ impl World<'_> {
                 self.reporter.clear();
                 match self.processes.spawn(run, reason, &changes) {
                     Ok(pid) => self.reporter.spawned(run, reason, &changes, pid),
-                    Err(failure) => return Some(Event::NotStarted { run, failure }),
+                    Err(failure) => return vec![Event::NotStarted { run, failure }],
                 }
             }
             Action::Signal { run, signal } => self.processes.signal(run, signal),
-            Action::Kill { run } => self.processes.kill(run),
+            Action::Kill { run } => {
+                self.processes.kill(run);
+                return self.processes.emptied();
+            }
             Action::Relay { run, signal } => self.processes.relay(run, signal),
             Action::Collect { order } => {
                 if let Some(watch) = &self.watch {
@@ -116,10 +119,11 @@ impl World<'_> {
             Action::NameRemaining { run, hope } => {
                 self.reporter
                     .remaining(&self.processes.remaining(run), hope);
+                return self.processes.emptied();
             }
             Action::Finish(_) => unreachable!("the loop ends with it"),
         }
-        None
+        Vec::new()
     }
 }
 

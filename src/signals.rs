@@ -29,6 +29,8 @@ pub fn listen(send: impl Fn(Event) + Send + 'static) -> io::Result<()> {
         .into_iter()
         .chain(RELAYED)
         .filter(|signal| !is_ignored(*signal));
+    // Children of somebody who ignores it leave no trace (wait(2)).
+    let wanted = wanted.chain(is_ignored(Signal::SIGCHLD).then_some(Signal::SIGCHLD));
     let mut signals = Signals::new(wanted.map(|signal| signal as libc::c_int))?;
     thread::Builder::new()
         .name("signals".to_owned())
@@ -36,8 +38,8 @@ pub fn listen(send: impl Fn(Event) + Send + 'static) -> io::Result<()> {
             for number in signals.forever() {
                 match Signal::try_from(number) {
                     Ok(signal) if ASKING.contains(&signal) => send(Event::Asked(signal)),
+                    Ok(Signal::SIGCHLD) | Err(_) => {}
                     Ok(signal) => send(Event::Relayed(signal)),
-                    Err(_) => {}
                 }
             }
         })?;

@@ -24,7 +24,9 @@ use self::budget::{Budget, STEADY};
 use self::burst::{Burst, Over, Verdict};
 pub use self::looping::LoopStage;
 use self::looping::{Loop, RIGHT_AFTER};
-use crate::event::{Activity, Changes, Event, ExitReason, RunId, SpawnFailure, StartReason};
+use crate::event::{
+    Activity, Change, ChangeKind, Changes, Event, ExitReason, RunId, SpawnFailure, StartReason,
+};
 use crate::policy::{Policy, RestartWhen};
 
 /// How long a stop may take before those who are still there are named.
@@ -146,7 +148,7 @@ pub enum Hope {
 /// | `Armed` | start, or wait if postponed | · | · | · | · | · | · | · | · |
 /// | `Changed` | · | +burst | +burst | +burst | +burst | +burst | +burst | · | · |
 /// | (certain) | · | settle | · | settle | stop to restart | · | restart instead | · | · |
-/// | `Calmed` | · | -burst | -burst, start | -burst | -burst | -burst | -burst | · | · |
+/// | `Calmed` | · | -burst | -burst, start or end | -burst | -burst | -burst | -burst | · | · |
 /// | `Unsettled` | · | +burst | +burst | +burst | +burst | +burst | +burst | · | · |
 /// | `Collected` | · | · | start | · | · | start when empty | · | · | · |
 /// | `NotStarted` | · | · | · | · | pause if transient, else wait | · | · | · | · |
@@ -217,6 +219,8 @@ pub struct Supervisor {
     changes: Changes,
     /// What the latest start was for. If it fails for now, the next try is for the same.
     latest: (StartReason, Changes),
+    /// With what rwatch ends if the soft change that keeps it from ending turns out to be none.
+    ending: Option<ExitReason>,
     /// How many questions what happened in the burst have no answer yet.
     unanswered: u32,
     /// How many of `changes` the user was told about.
@@ -239,6 +243,7 @@ impl Supervisor {
             started: None,
             changes: Changes::default(),
             latest: (StartReason::Start, Changes::default()),
+            ending: None,
             unanswered: 0,
             announced: 0,
             actions: Vec::new(),
@@ -371,9 +376,12 @@ impl Supervisor {
     /// certain in the meantime goes on.
     fn calmed(&mut self, now: Instant) {
         let burst = self.burst.take_if(|burst| burst.is_soft());
-        // A restart for what had changed before may have waited for nothing but this.
+        // A restart for what had changed before may have waited for nothing but this, or the end.
         if burst.is_some() && self.state == State::Settling {
-            self.spawn(now, StartReason::Change);
+            match self.ending {
+                Some(reason) => self.finish(Outcome::Code(reason.code())),
+                None => self.spawn(now, StartReason::Change),
+            }
         }
     }
 
@@ -410,6 +418,14 @@ impl Supervisor {
         let Some(burst) = self.burst.take_if(|burst| burst.collecting().is_some()) else {
             return;
         };
+        if self.changes.len() == 0 {
+            // It became certain before it turned out to be none.
+            let path = burst.path().to_path_buf();
+            self.changes = Changes::from_iter([Change {
+                path,
+                kind: ChangeKind::Modified,
+            }]);
+        }
         self.announce();
         self.over = Some(burst.over());
         if burst.collecting() == Some(Verdict::Over) {
@@ -538,7 +554,10 @@ impl Supervisor {
         let next = if pending { Next::Wait } else { next };
         self.say(Message::Exited { reason, ran, next });
         match next {
-            Next::Wait if pending => self.state = State::Settling,
+            Next::Wait if pending => {
+                self.ending = Some(reason);
+                self.state = State::Settling;
+            }
             Next::Restart(grant) => {
                 self.state = State::BackingOff {
                     until: now + grant.pause,
@@ -657,6 +676,7 @@ impl Supervisor {
     fn spawn(&mut self, now: Instant, reason: StartReason) {
         self.run = self.run.next();
         self.announced = 0;
+        self.ending = None;
         self.started = Some(now);
         self.state = State::Running {
             run: self.run,

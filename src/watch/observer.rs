@@ -27,6 +27,9 @@ use super::{Report, WatchSpec};
 use crate::event::{Activity, Changes, Event, Hold, Note};
 use crate::text::reason;
 
+/// So many ignored paths are remembered as named.
+const NOTED_MAX: usize = 1000;
+
 /// What the watching thread is told.
 pub(super) enum Message {
     /// By notify: what the kernel says.
@@ -239,11 +242,11 @@ impl<R: Fn(Report)> Observer<R> {
             }
             EventKind::Remove(RemoveKind::Folder | RemoveKind::Other) => self.dir_gone(&path),
             // A directory that is moved tells so itself, without a tracker, and so does the one
-            // that it was in. Only of a root nobody else tells.
+            // that it was in: if it did, there is no watch any more.
             EventKind::Modify(ModifyKind::Name(RenameMode::From))
                 if event.attrs.tracker().is_none() =>
             {
-                if self.filter.is_root(&path) {
+                if self.tree.watches(&path) {
                     self.dir_gone(&path);
                 }
             }
@@ -362,6 +365,8 @@ impl<R: Fn(Report)> Observer<R> {
     fn dir_appeared(&mut self, path: &Path) {
         match self.filter.verdict(path, true) {
             Verdict::Kept => {
+                // What was watched by this name is another directory.
+                self.tree.drop_below(path);
                 let mut found = Vec::new();
                 let starts = vec![path.to_path_buf()];
                 let problems = self
@@ -380,6 +385,10 @@ impl<R: Fn(Report)> Observer<R> {
         if self.tree.drop_below(path) {
             self.happened(EventKind::Remove(RemoveKind::Folder), path.to_path_buf());
         }
+        if is_dir(path) {
+            // It was moved over, or made again in the meantime.
+            return self.dir_appeared(path);
+        }
         self.name_changed(path);
     }
 
@@ -388,7 +397,7 @@ impl<R: Fn(Report)> Observer<R> {
         if !self.roots.hang_on(path, &self.filter) {
             return;
         }
-        if let Some(root) = self.roots.alias(path) {
+        for root in self.roots.aliases(path) {
             // A link to a directory may lead to another one now.
             self.tree.drop_below(root);
         }
@@ -446,9 +455,10 @@ impl<R: Fn(Report)> Observer<R> {
     /// The kernel's queue ran over: anything may have changed, and any directory may be new.
     fn look_again(&mut self) {
         self.note(Note::Overflow);
+        self.tree.drop_below(Path::new("/"));
         let roots = self.filter.roots().iter().map(|root| root.path.clone());
         for root in roots.collect::<Vec<_>>() {
-            self.tree.drop_below(&root);
+            self.filter.unload(&root);
             self.happened(EventKind::Any, root);
         }
         let problems = self.arm(|_| ());
@@ -512,6 +522,9 @@ impl<R: Fn(Report)> Observer<R> {
         if self.tree.look_at().is_some() {
             self.look();
         }
+        for root in self.roots.replaced() {
+            self.dir_gone(&root);
+        }
         let more = !self.batch.events.is_empty();
         self.flush();
         if (held || more) && !order {
@@ -519,7 +532,10 @@ impl<R: Fn(Report)> Observer<R> {
         }
         let burst = std::mem::take(&mut self.burst);
         if let Some(contents) = &mut self.contents {
-            burst.gone.iter().for_each(|path| contents.forget(path));
+            // COMMAND sees what is there now, which may be half of it, or nothing.
+            for path in burst.gone.iter().chain(&burst.writing) {
+                contents.forget(path);
+            }
         }
         self.noted.clear();
         let fold = self.fold.take();
@@ -544,6 +560,9 @@ impl<R: Fn(Report)> Observer<R> {
     /// Says, once in a burst, why a path does not count. Not of the files that this goes to: each
     /// line would be followed by another one, for ever.
     fn note_ignored(&mut self, path: &Path, rule: &Rule) {
+        if self.noted.len() > NOTED_MAX {
+            self.noted.clear();
+        }
         if self.verbose && *rule != Rule::Output && self.noted.insert(path.to_path_buf()) {
             self.note(Note::Ignored {
                 path: self.relative(path),

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::fs;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use super::filter::Filter;
@@ -12,17 +13,30 @@ use super::tree::{Problem, Tree};
 /// What the roots are at the moment.
 #[derive(Default)]
 pub(super) struct Roots {
-    /// Paths whose change is a change of a root that is a file: itself, the links that lead to
-    /// it, and what they lead to.
-    aliases: HashMap<PathBuf, PathBuf>,
+    /// Paths on which roots hang that are files, links or not there: the root itself, the links
+    /// that lead to it, and what they lead to.
+    aliases: HashMap<PathBuf, Vec<PathBuf>>,
     /// The roots that do not exist.
     missing: HashSet<PathBuf>,
+    /// The directories that the other ones are, by device and inode.
+    dirs: HashMap<PathBuf, (u64, u64)>,
+    /// The ignore files above the roots that there were at some time.
+    rules: HashSet<PathBuf>,
 }
 
 impl Roots {
-    /// The root that `path` stands for, if it is one that is a file or a link.
+    /// The root that `path` stands for, if it is one that is a file, a link or not there.
     pub(super) fn alias(&self, path: &Path) -> Option<&Path> {
-        self.aliases.get(path).map(PathBuf::as_path)
+        self.aliases(path).next()
+    }
+
+    /// The roots that hang on `path`.
+    pub(super) fn aliases(&self, path: &Path) -> impl Iterator<Item = &Path> {
+        self.aliases
+            .get(path)
+            .into_iter()
+            .flatten()
+            .map(PathBuf::as_path)
     }
 
     /// Whether the root at `path` does not exist.
@@ -30,13 +44,23 @@ impl Roots {
         self.missing.contains(path)
     }
 
-    /// Whether a root hangs on the name `path`.
+    /// Whether a root hangs on the name `path`, or on one below it.
     pub(super) fn hang_on(&self, path: &Path, filter: &Filter) -> bool {
-        self.aliases.contains_key(path)
+        self.aliases.keys().any(|alias| alias.starts_with(path))
             || filter
                 .roots()
                 .iter()
                 .any(|root| root.path.starts_with(path))
+    }
+
+    /// The roots that are another directory than the one that is watched. Somebody who works in a
+    /// directory keeps it alive when it is removed, so that the kernel says nothing.
+    pub(super) fn replaced(&self) -> Vec<PathBuf> {
+        let dirs = self
+            .dirs
+            .iter()
+            .filter(|(path, known)| identity(path) != Some(**known));
+        dirs.map(|(path, _)| path.clone()).collect()
     }
 
     /// Sets up the watches that the roots need as they are now, and takes down those that they do
@@ -78,29 +102,30 @@ impl Roots {
         let mut starts = Vec::new();
         let were_missing = std::mem::take(&mut self.missing);
         self.aliases.clear();
-        flat.extend(
-            filter
-                .above()
-                .filter(|file| file.exists())
-                .map(Path::to_path_buf),
-        );
+        self.dirs.clear();
+        self.watch_rules(filter, &mut flat);
         for root in filter.roots() {
             let path = &root.path;
             let trail = Trail::of(path, filter.base());
             for link in trail.links {
                 flat.extend(link.parent().map(Path::to_path_buf));
-                self.aliases.insert(link, path.clone());
+                self.hang(link, path);
             }
+            // They may be moved away with all that is in them, which tells nobody below.
+            let between = path.ancestors().skip(1).filter(|dir| *dir != filter.base());
+            let between = between.take_while(|dir| dir.starts_with(filter.base()));
+            flat.extend(between.filter(|dir| dir.is_dir()).map(Path::to_path_buf));
             match fs::metadata(path) {
                 Ok(meta) if meta.is_dir() => {
+                    self.dirs.insert(path.clone(), (meta.dev(), meta.ino()));
                     if !tree.contains(path) {
                         starts.push(path.clone());
                     }
                 }
                 Ok(_) => {
                     flat.extend(trail.end.parent().map(Path::to_path_buf));
-                    self.aliases.insert(trail.end, path.clone());
-                    self.aliases.insert(path.clone(), path.clone());
+                    self.hang(trail.end, path);
+                    self.hang(path.clone(), path);
                     if were_missing.contains(path) {
                         appeared(path.clone());
                     }
@@ -108,11 +133,41 @@ impl Roots {
                 Err(_) => {
                     let living = trail.end.ancestors().skip(1).find(|dir| dir.is_dir());
                     flat.extend(living.map(Path::to_path_buf));
-                    self.aliases.insert(path.clone(), path.clone());
+                    self.hang(trail.end, path);
+                    self.hang(path.clone(), path);
                     self.missing.insert(path.clone());
                 }
             }
         }
         (flat, starts)
     }
+
+    /// The ignore files above the roots are watched themselves, since their directories are none
+    /// of our business; one that has gone is waited for.
+    fn watch_rules(&mut self, filter: &Filter, flat: &mut BTreeSet<PathBuf>) {
+        for file in filter.above() {
+            if file.exists() {
+                self.rules.insert(file.to_path_buf());
+                flat.insert(file.to_path_buf());
+            } else if self.rules.contains(file) {
+                flat.extend(
+                    file.parent()
+                        .filter(|dir| dir.is_dir())
+                        .map(Path::to_path_buf),
+                );
+            }
+        }
+    }
+
+    fn hang(&mut self, path: PathBuf, root: &Path) {
+        let roots = self.aliases.entry(path).or_default();
+        if !roots.iter().any(|known| known == root) {
+            roots.push(root.to_path_buf());
+        }
+    }
+}
+
+fn identity(path: &Path) -> Option<(u64, u64)> {
+    let meta = fs::metadata(path).ok()?;
+    Some((meta.dev(), meta.ino()))
 }

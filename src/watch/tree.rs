@@ -110,10 +110,13 @@ impl Tree {
                     Err(error) if error.kind() == io::ErrorKind::NotFound => {
                         self.dirs.remove(&path);
                     }
-                    Err(error) => problems.push(Problem {
-                        path,
-                        why: Why::Io(error),
-                    }),
+                    Err(error) => {
+                        self.poller.remove(&path);
+                        problems.push(Problem {
+                            path,
+                            why: Why::Io(error),
+                        });
+                    }
                 }
             }
             level = below;
@@ -195,11 +198,17 @@ impl Tree {
         below: &mut Vec<PathBuf>,
         found: &mut impl FnMut(PathBuf),
     ) -> io::Result<HashMap<u64, Option<i64>>> {
+        if self.poller.has(path) {
+            // Before it is listed: what is made in between is then seen twice instead of never.
+            filter.load(path);
+            self.poller.record(path, filter);
+        }
         let mut entries = Vec::new();
         let mut rules = false;
         for entry in fs::read_dir(path)? {
             let entry = entry?;
-            let is_dir = entry.file_type()?.is_dir();
+            // One that has gone by now is no directory.
+            let is_dir = entry.file_type().is_ok_and(|kind| kind.is_dir());
             let entry = entry.path();
             rules |= filter.tells_of_rules(&entry);
             entries.push((entry, is_dir));
@@ -219,7 +228,6 @@ impl Tree {
                 found(entry);
             }
         }
-        self.poller.record(path, filter);
         Ok(files)
     }
 

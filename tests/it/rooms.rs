@@ -22,6 +22,7 @@ fn files_of(module: &str) -> Vec<PathBuf> {
     let children = fs::read_dir(src.join(module)).into_iter().flatten();
     let children = children.map(|entry| entry.expect("readable").path());
     children
+        .filter(|path| path.is_file())
         .chain([src.join(module).with_extension("rs")])
         .collect()
 }
