@@ -241,12 +241,14 @@ impl<R: Fn(Report)> Observer<R> {
                 self.dir_appeared(&path);
             }
             EventKind::Remove(RemoveKind::Folder | RemoveKind::Other) => self.dir_gone(&path),
-            // A directory that is moved tells so itself, without a tracker, and so does the one
+            // What is watched tells itself that it is moved, without a tracker, and so does the one
             // that it was in: if it did, there is no watch any more.
             EventKind::Modify(ModifyKind::Name(RenameMode::From))
                 if event.attrs.tracker().is_none() =>
             {
-                if self.tree.watches(&path) {
+                if self.filter.ruled_by(&path).is_some() {
+                    self.rules_changed(&path);
+                } else if self.tree.watches(&path) {
                     self.dir_gone(&path);
                 }
             }
