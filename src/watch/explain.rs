@@ -18,7 +18,8 @@ pub struct Explanation {
 impl WatchSpec {
     /// Whether a change of `path`, which is absolute, would restart, and by which rule.
     pub fn explain(self, path: &Path) -> Explanation {
-        let is_dir = path.is_dir();
+        // A link to a directory is none, to git and to us.
+        let is_dir = path.symlink_metadata().is_ok_and(|meta| meta.is_dir());
         let mut filter = Filter::new(self.filter, self.base.clone());
         let show = |path: &Path| match path.strip_prefix(&self.base) {
             Ok(rest) if rest.as_os_str().is_empty() => ".".to_owned(),

@@ -89,7 +89,7 @@ impl Rule {
             Self::File { file, pattern } => {
                 let shown = file.strip_prefix(base).unwrap_or(file).display();
                 match line_of(file, pattern) {
-                    Some(line) => format!("`{pattern}` in {shown}, line {line}"),
+                    Some((number, line)) => format!("`{line}` in {shown}, line {number}"),
                     None => format!("`{pattern}` in {shown}"),
                 }
             }
@@ -101,14 +101,27 @@ impl Rule {
     }
 }
 
-/// The number of the line with this pattern; of the last one, since that one decides.
-fn line_of(file: &Path, pattern: &str) -> Option<usize> {
-    let text = fs::read_to_string(file).ok()?;
-    let lines: Vec<&str> = text.lines().collect();
-    let found = lines
-        .iter()
-        .rposition(|line| line.trim_end() == pattern.trim_end())?;
-    Some(found + 1)
+/// The number and the text of the line that became this pattern; of the last one, since that one
+/// decides.
+fn line_of(file: &Path, pattern: &str) -> Option<(usize, String)> {
+    let lines = lines_of(file);
+    let is_it = |line: &String| without_braces(line).trim_end() == pattern.trim_end();
+    let found = lines.iter().rposition(is_it)?;
+    let mut line = lines[found].trim_end().to_owned();
+    if line.ends_with('\\') && line.len() < lines[found].len() {
+        line.push(' ');
+    }
+    Some((found + 1, line))
+}
+
+/// The lines of an ignore file; none if it cannot be read.
+fn lines_of(file: &Path) -> Vec<String> {
+    let bytes = fs::read(file).unwrap_or_default();
+    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
+    String::from_utf8_lossy(bytes)
+        .lines()
+        .map(str::to_owned)
+        .collect()
 }
 
 /// The rules that hold now.
@@ -344,12 +357,28 @@ impl Filter {
 /// Puts the rules of `file` where those of `dir` are, or takes them away if it has none.
 fn read_rules(rules: &mut HashMap<PathBuf, Gitignore>, dir: &Path, file: &Path) {
     let mut builder = GitignoreBuilder::new(dir);
-    // Lines that make no sense are skipped, as git does.
-    let _ = builder.add(file);
+    for line in lines_of(file) {
+        // Lines that make no sense are skipped, as git does.
+        let _ = builder.add_line(Some(file.to_path_buf()), &without_braces(&line));
+    }
     match builder.build() {
         Ok(read) if !read.is_empty() => rules.insert(dir.to_path_buf(), read),
         _ => rules.remove(dir),
     };
+}
+
+/// A line of an ignore file as the library takes it: to git a brace is a character like others.
+fn without_braces(line: &str) -> String {
+    let mut escaped = String::with_capacity(line.len());
+    let mut after_backslash = false;
+    for c in line.chars() {
+        if matches!(c, '{' | '}') && !after_backslash {
+            escaped.push('\\');
+        }
+        after_backslash = c == '\\' && !after_backslash;
+        escaped.push(c);
+    }
+    escaped
 }
 
 /// The built-in list: what no program is made of, and what editors leave for a moment.

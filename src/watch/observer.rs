@@ -276,7 +276,12 @@ impl<R: Fn(Report)> Observer<R> {
         if whole && self.filter.ruled_by(path).is_some() {
             self.rules_changed(path);
         }
-        let name = self.roots.alias(path).unwrap_or(path).to_path_buf();
+        let alias = self.roots.alias(path);
+        if alias.is_none() && !self.is_in_tree(path) {
+            // Its directory is watched for the sake of another name.
+            return self.note_ignored(path, &Rule::Outside);
+        }
+        let name = alias.unwrap_or(path).to_path_buf();
         if let Verdict::Ignored(rule) = self.filter.verdict(&name, false) {
             return self.note_ignored(&name, &rule);
         }
@@ -366,6 +371,7 @@ impl<R: Fn(Report)> Observer<R> {
     /// Takes in that a directory was made or moved here. What is in it by now has changed.
     fn dir_appeared(&mut self, path: &Path) {
         match self.filter.verdict(path, true) {
+            Verdict::Kept if !self.is_in_tree(path) => {}
             Verdict::Kept => {
                 // What was watched by this name is another directory.
                 self.tree.drop_below(path);
@@ -385,7 +391,17 @@ impl<R: Fn(Report)> Observer<R> {
     fn dir_gone(&mut self, path: &Path) {
         self.filter.unload(path);
         if self.tree.drop_below(path) {
-            self.happened(EventKind::Remove(RemoveKind::Folder), path.to_path_buf());
+            let roots = self.filter.roots().iter().map(|root| &root.path);
+            let mut gone: Vec<PathBuf> = roots
+                .filter(|root| root.starts_with(path))
+                .cloned()
+                .collect();
+            if gone.is_empty() {
+                gone.push(path.to_path_buf());
+            }
+            for path in gone {
+                self.happened(EventKind::Remove(RemoveKind::Folder), path);
+            }
         }
         if is_dir(path) {
             // It was moved over, or made again in the meantime.
@@ -547,6 +563,11 @@ impl<R: Fn(Report)> Observer<R> {
 
     fn event(&self, event: Event) {
         (self.report)(Report::Event(event));
+    }
+
+    /// Whether the directory that `path` is in is watched with all that is in it.
+    fn is_in_tree(&self, path: &Path) -> bool {
+        path.parent().is_some_and(|dir| self.tree.contains(dir))
     }
 
     fn relative(&self, path: &Path) -> PathBuf {

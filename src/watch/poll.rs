@@ -118,6 +118,11 @@ impl Poller {
         self.due.get_or_insert_with(|| Instant::now() + self.every);
     }
 
+    /// How many directories are polled.
+    pub(super) fn len(&self) -> usize {
+        self.dirs.len()
+    }
+
     /// Whether this directory is polled.
     pub(super) fn has(&self, path: &Path) -> bool {
         self.dirs.contains_key(path)

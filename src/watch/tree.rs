@@ -23,8 +23,10 @@ use super::poll::{self, Poller};
 pub(super) struct Tree {
     watcher: Option<RecommendedWatcher>,
     poller: Poller,
-    /// Whether the user's kernel watches are used up.
-    full: bool,
+    /// The first path for which there was no kernel watch left, until that has been told.
+    full: Option<PathBuf>,
+    /// Whether it has been told, once: every new directory will be without one from then on.
+    told_full: bool,
     dirs: BTreeMap<PathBuf, Dir>,
     /// Directories whose files have no stamps yet.
     unstamped: Vec<PathBuf>,
@@ -71,7 +73,8 @@ impl Tree {
         Self {
             watcher,
             poller,
-            full: false,
+            full: None,
+            told_full: false,
             dirs: BTreeMap::new(),
             unstamped: Vec::new(),
         }
@@ -121,6 +124,16 @@ impl Tree {
             }
             level = below;
         }
+        if let Some(path) = self.full.take()
+            && !std::mem::replace(&mut self.told_full, true)
+        {
+            problems.push(Problem {
+                path,
+                why: Why::Full {
+                    dirs: self.poller.len(),
+                },
+            });
+        }
         problems
     }
 
@@ -162,13 +175,7 @@ impl Tree {
                 ErrorKind::MaxFilesWatch => {
                     let rest = std::mem::take(&mut ops).into_iter().map(PathOp::into_path);
                     let full: Vec<PathBuf> = rest.chain([path.clone()]).collect();
-                    // Said once: every new directory will be without one from now on.
-                    if !std::mem::replace(&mut self.full, true) {
-                        problems.push(Problem {
-                            path,
-                            why: Why::Full { dirs: full.len() },
-                        });
-                    }
+                    self.full.get_or_insert(path);
                     polled.extend(full);
                 }
                 // Gone in the meantime, or not for us.

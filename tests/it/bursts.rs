@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use crate::sandbox::{Rwatch, Sandbox, Start};
 
-const ATTEMPTS: usize = 5;
+pub(crate) const ATTEMPTS: usize = 5;
 /// The metronome's beat, and how late it may be on a machine that has time for us.
 const BEAT: Duration = Duration::from_millis(1);
 const LATE: Duration = Duration::from_millis(4);
@@ -31,7 +31,7 @@ impl Drop for Over<'_> {
 }
 
 /// Does `work`, and tells whether the machine had time for it.
-fn undisturbed(work: impl FnOnce()) -> bool {
+pub(crate) fn undisturbed(work: impl FnOnce()) -> bool {
     let over = AtomicBool::new(false);
     thread::scope(|scope| {
         let metronome = scope.spawn(|| {
@@ -57,7 +57,7 @@ fn undisturbed(work: impl FnOnce()) -> bool {
 /// `burst` gets the text to write, which is not the one there, and `done` is what COMMAND prints
 /// at its start once it sees the whole of the burst.
 #[track_caller]
-fn is_one_restart(
+pub(crate) fn is_one_restart(
     rwatch: &mut Rwatch,
     burst: impl Fn(&Sandbox, &str),
     done: impl Fn(&str) -> String,
