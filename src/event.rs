@@ -5,7 +5,7 @@
 
 use std::ffi::OsString;
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use nix::sys::signal::Signal;
@@ -100,6 +100,11 @@ impl Changes {
     /// The paths and what happened to them.
     pub fn iter(&self) -> impl Iterator<Item = &Change> {
         self.0.iter()
+    }
+
+    /// Drops the paths that are not `wanted`.
+    pub fn retain(&mut self, wanted: impl Fn(&Path) -> bool) {
+        self.0.retain(|change| wanted(&change.path));
     }
 
     /// How many paths changed.

@@ -72,6 +72,8 @@ struct Burst {
     gone: HashSet<PathBuf>,
     /// Those that are new.
     born: HashSet<PathBuf>,
+    /// Those that have the bytes that they had.
+    same: HashSet<PathBuf>,
     /// What was reported of it: soft changes alone, or certain ones.
     reported: Reported,
 }
@@ -285,12 +287,15 @@ impl<R: Fn(Report)> Observer<R> {
         if let Verdict::Ignored(rule) = self.filter.verdict(&name, false) {
             return self.note_ignored(&name, &rule);
         }
-        let weighed = self.weigh(path, event.kind);
-        let Some(certain) = weighed.and_then(|certain| self.compare(path, event.kind, certain))
-        else {
+        let Some(certain) = self.weigh(path, event.kind) else {
             return;
         };
-
+        let Some(certain) = self.compare(path, event.kind, certain) else {
+            // A write of these bytes may have been told as soft.
+            self.burst.same.insert(name);
+            return;
+        };
+        self.burst.same.remove(&name);
         event.paths = vec![name];
         self.batch.certain |= certain;
         self.batch.events.push(event);
@@ -557,7 +562,9 @@ impl<R: Fn(Report)> Observer<R> {
         }
         self.noted.clear();
         let fold = self.fold.take();
-        let changes = fold.map_or_else(Changes::default, |fold| fold.close(self.filter.base()));
+        let base = self.filter.base();
+        let mut changes = fold.map_or_else(Changes::default, |fold| fold.close(base));
+        changes.retain(|path| !burst.same.contains(&base.join(path)));
         self.event(Event::Collected(changes));
     }
 
