@@ -24,4 +24,3 @@ mod sandbox;
 mod saves;
 mod stopping;
 mod text;
-mod trial;
