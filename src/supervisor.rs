@@ -23,7 +23,7 @@ pub use self::budget::Grant;
 use self::budget::{Budget, STEADY};
 use self::burst::{Burst, Over, Verdict};
 pub use self::looping::LoopStage;
-use self::looping::{Loop, RIGHT_AFTER};
+use self::looping::{AT_ONCE, Loop};
 use crate::event::{
     Activity, Change, ChangeKind, Changes, Event, ExitReason, RunId, SpawnFailure, StartReason,
 };
@@ -339,7 +339,7 @@ impl Supervisor {
     fn spaced_until(&self) -> Option<Instant> {
         let (burst, started) = (self.burst.as_ref()?, self.started?);
         let spacing = self.looping.spacing(burst.only_path()?);
-        let own_doing = burst.first().duration_since(started) <= RIGHT_AFTER;
+        let own_doing = burst.first().duration_since(started) <= AT_ONCE;
         (own_doing && !spacing.is_zero()).then(|| started + spacing)
     }
 

@@ -11,6 +11,9 @@ use crate::event::Changes;
 
 /// What happens so soon after a start is taken for COMMAND's own doing.
 pub(super) const RIGHT_AFTER: Duration = Duration::from_secs(1);
+/// Only what happens as soon as this is slowed down: later it may well be somebody who saves as soon
+/// as COMMAND is up.
+pub(super) const AT_ONCE: Duration = Duration::from_millis(52);
 /// So many restarts in a row are a loop.
 const NAMED_AT: u32 = 3;
 /// After so many restarts in a row the next ones are spaced out.
@@ -25,6 +28,8 @@ const SPACING_MAX: Duration = Duration::from_secs(30);
 pub(super) struct Loop {
     path: PathBuf,
     restarts: u32,
+    /// How many of them, the latest ones, came at once.
+    at_once: u32,
 }
 
 /// What the user is to be told of a loop, once each.
@@ -50,21 +55,27 @@ impl Loop {
             *self = Self {
                 path: path.clone(),
                 restarts: 1,
+                at_once: 0,
             };
         }
-        match self.restarts {
-            NAMED_AT => Some(LoopStage::Found),
-            SPACED_AT => Some(LoopStage::Spaced),
+        self.at_once = if after <= AT_ONCE {
+            self.at_once.saturating_add(1)
+        } else {
+            0
+        };
+        match (self.restarts, self.at_once) {
+            (NAMED_AT, _) => Some(LoopStage::Found),
+            (_, SPACED_AT) => Some(LoopStage::Spaced),
             _ => None,
         }
     }
 
     /// How long COMMAND runs at least before a change of `path` alone restarts it.
     pub(super) fn spacing(&self, path: &Path) -> Duration {
-        if path != self.path || self.restarts < SPACED_AT {
+        if path != self.path || self.at_once < SPACED_AT {
             return Duration::ZERO;
         }
-        let doubled = 1 << (self.restarts - SPACED_AT).min(16);
+        let doubled = 1 << (self.at_once - SPACED_AT).min(16);
         (SPACING_MIN * doubled).min(SPACING_MAX)
     }
 }
