@@ -33,6 +33,8 @@ pub enum Event {
     Asked(Signal),
     /// A signal that is COMMAND's business, not ours.
     Relayed(Signal),
+    /// Somebody of the run was at work when it was asked for.
+    AtWork { run: RunId },
     /// The deadline that the supervisor named has come.
     Elapsed,
 }

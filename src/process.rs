@@ -114,6 +114,11 @@ impl Processes {
             .map_or_else(Vec::new, |run| set::members(run.group))
     }
 
+    /// Whether anybody of the run runs at this moment, or waits for a disk.
+    pub fn are_at_work(&self, id: RunId) -> bool {
+        self.remaining(id).iter().any(set::is_at_work)
+    }
+
     /// Reaps a dead child, and tells what that means for the runs.
     pub fn reap(&mut self, dead: Pid) -> Vec<Event> {
         let mut events = Vec::new();

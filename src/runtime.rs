@@ -109,6 +109,10 @@ impl World<'_> {
                 self.processes.kill(run);
                 return self.processes.emptied();
             }
+            Action::Look { run } if self.processes.are_at_work(run) => {
+                return vec![Event::AtWork { run }];
+            }
+            Action::Look { .. } => {}
             Action::Relay { run, signal } => self.processes.relay(run, signal),
             Action::Collect { order } => {
                 if let Some(watch) = &self.watch {

@@ -23,7 +23,7 @@ pub use self::budget::Grant;
 use self::budget::{Budget, STEADY};
 use self::burst::{Burst, Over, Verdict};
 pub use self::looping::LoopStage;
-use self::looping::{AT_ONCE, Loop};
+use self::looping::{JUST_NOW, Loop};
 use crate::event::{
     Activity, Change, ChangeKind, Changes, Event, ExitReason, RunId, SpawnFailure, StartReason,
 };
@@ -47,6 +47,8 @@ pub enum Action {
     Kill { run: RunId },
     /// Pass a signal on to the leader of the run.
     Relay { run: RunId, signal: Signal },
+    /// Look whether anybody of the run is at work, and say so with [`Event::AtWork`].
+    Look { run: RunId },
     /// Ask what happened in the burst. Unless it is an order, a burst that is known not to be
     /// over may be answered with [`Event::Unsettled`].
     Collect { order: bool },
@@ -155,6 +157,7 @@ pub enum Hope {
 /// | `Exited` | · | · | · | · | stop what is left | · | · | · | · |
 /// | `Emptied` | · | · | · | · | policy | start, or settle | policy | end | · |
 /// | `Asked` | end | end | end | end | stop to end | end instead | end instead | SIGINT again: kill | · |
+/// | `AtWork` | · | · | · | · | · | noted | · | · | · |
 /// | `Relayed` | · | · | · | · | relay | relay | relay | relay | · |
 /// | `Elapsed` | · | · | collect | start | · | name, kill | name, kill | name, kill | · |
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -215,6 +218,8 @@ pub struct Supervisor {
     looping: Loop,
     /// When the latest run started.
     started: Option<Instant>,
+    /// When the latest run was over.
+    ended: Option<Instant>,
     /// What happened since the latest start, as far as it is known.
     changes: Changes,
     /// What the latest start was for. If it fails for now, the next try is for the same.
@@ -241,6 +246,7 @@ impl Supervisor {
             over: None,
             looping: Loop::default(),
             started: None,
+            ended: None,
             changes: Changes::default(),
             latest: (StartReason::Start, Changes::default()),
             ending: None,
@@ -277,6 +283,7 @@ impl Supervisor {
             Event::Emptied { run, reason } => self.emptied(now, run, reason),
             Event::Asked(signal) => self.asked(now, signal),
             Event::Relayed(signal) => self.relayed(signal),
+            Event::AtWork { run } => self.at_work(run),
             Event::Elapsed => self.elapsed(now),
         }
         std::mem::take(&mut self.actions)
@@ -338,14 +345,63 @@ impl Supervisor {
     /// Until when the change that is being made has to wait, because it is the next one of a loop.
     fn spaced_until(&self) -> Option<Instant> {
         let (burst, started) = (self.burst.as_ref()?, self.started?);
-        let spacing = self.looping.spacing(burst.only_path()?);
-        let own_doing = burst.first().duration_since(started) <= AT_ONCE;
-        (own_doing && !spacing.is_zero()).then(|| started + spacing)
+        let path = burst.only_path()?;
+        let suspect = self
+            .looping
+            .suspects(path, burst.first().duration_since(started));
+        let spacing = self.looping.spacing(path);
+        (suspect && !spacing.is_zero()).then(|| started + spacing)
+    }
+
+    /// Looks who is at work, if the change that is being made may be the next one of a loop: before
+    /// the stop signal, which wakes everybody.
+    fn look_around(&mut self) {
+        let (Some(burst), Some(started)) = (&self.burst, self.started) else {
+            return;
+        };
+        let after = burst.first().duration_since(started);
+        let suspect = |path| self.looping.suspects(path, after);
+        if !burst.only_path().is_some_and(suspect) {
+            return;
+        }
+        match self.state {
+            State::Running { run, .. }
+            | State::Stopping {
+                run,
+                then: Then::Policy { .. },
+                ..
+            } => self.actions.push(Action::Look { run }),
+            State::Waiting | State::BackingOff { .. } => {
+                let ended = self.ended.is_some_and(|at| burst.first() <= at + JUST_NOW);
+                if ended {
+                    self.looping.at_work();
+                }
+            }
+            // It was looked before COMMAND went.
+            State::Settling | State::Stopping { .. } | State::Arming | State::Finished => {}
+        }
+    }
+
+    /// The answer to `Look`: it comes before anything else can happen.
+    fn at_work(&mut self, run: RunId) {
+        match self.state {
+            State::Running { run: live, .. } | State::Stopping { run: live, .. } if live == run => {
+                self.looping.at_work();
+            }
+            State::Arming
+            | State::Waiting
+            | State::Settling
+            | State::BackingOff { .. }
+            | State::Running { .. }
+            | State::Stopping { .. }
+            | State::Finished => {}
+        }
     }
 
     /// A change is certain: whoever runs code from before it has to go, at once, so that the
     /// stopping overlaps the rest of the burst.
     fn certain(&mut self, now: Instant) {
+        self.look_around();
         if let (Some(until), Some(burst)) = (self.spaced_until(), &mut self.burst)
             && until > now
         {
@@ -507,6 +563,9 @@ impl Supervisor {
     }
 
     fn emptied(&mut self, now: Instant, emptied: RunId, reason: ExitReason) {
+        if emptied == self.run {
+            self.ended = Some(now);
+        }
         match self.state {
             State::Running { run, since } if run == emptied => {
                 self.follow_policy(now, reason, now.duration_since(since));

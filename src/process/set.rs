@@ -41,6 +41,27 @@ pub(super) fn members(group: Pid) -> Vec<Member> {
     }]
 }
 
+/// Whether a thread of the process runs at this moment, or waits for a disk.
+#[cfg(target_os = "linux")]
+pub(super) fn is_at_work(member: &Member) -> bool {
+    let Ok(threads) = std::fs::read_dir(format!("/proc/{}/task", member.pid)) else {
+        return false;
+    };
+    threads.flatten().any(|thread| {
+        let stat = std::fs::read_to_string(thread.path().join("stat")).unwrap_or_default();
+        let state = stat
+            .rsplit_once(") ")
+            .and_then(|(_, tail)| tail.bytes().next());
+        matches!(state, Some(b'R' | b'D'))
+    })
+}
+
+/// Elsewhere nobody can tell.
+#[cfg(not(target_os = "linux"))]
+pub(super) fn is_at_work(_: &Member) -> bool {
+    false
+}
+
 /// The name and the group in a line of /proc/PID/stat, unless the process is dead. The name is in
 /// parentheses, and may hold parentheses and blanks itself.
 #[cfg(target_os = "linux")]

@@ -20,6 +20,7 @@
 //! | `emptied 1` `killed 9` | nobody is left; the leader had this code, or died of this signal |
 //! | `emptied 1 of 7` | the same of another run than the latest |
 //! | `SIGINT` `SIGTERM` `SIGHUP` | rwatch is asked to end |
+//! | `at work` | COMMAND was found at work when rwatch looked |
 //! | `SIGUSR1` … | rwatch got what is for COMMAND |
 //! | `early` | the deadline's event, although nothing is due |
 
@@ -631,24 +632,37 @@ transcripts! {
     }
 }
 
-/// Plays ten restarts in a row by one path, right after each start, 58 ms each, and what follows.
+/// Plays ten restarts in a row by one path, right after each start, 58 ms each, during which COMMAND
+/// is found at work or not, and what follows.
 #[track_caller]
-fn check_after_ten_rounds(rest: &str) {
+fn check_after_ten_rounds(at_work: bool, rest: &str) {
     let mut transcript = String::new();
     for round in 1..=10 {
         let began = 58 * (round - 1);
         let told = match round {
             3 => "'a changed', 'a loops'",
-            10 => "'a changed', 'a loops on'",
+            10 if at_work => "'a changed', 'a loops on'",
             _ => "'a changed'",
+        };
+        // The first is no reason to suspect anybody.
+        let look = match round {
+            1 => String::new(),
+            _ => format!("look {round}, "),
         };
         let next = round + 1;
         writeln!(
             transcript,
-            "{} change | 'SIGTERM: change', SIGTERM {round}
-             {} emptied 0 | ·
+            "{} change | {look}'SIGTERM: change', SIGTERM {round}",
+            began + 50
+        )
+        .expect("a string takes it");
+        if at_work {
+            writeln!(transcript, "{} at work | ·", began + 50).expect("a string takes it");
+        }
+        writeln!(
+            transcript,
+            "{} emptied 0 | ·
              {} elapsed | collect, {told}, spawn {next} change a",
-            began + 50,
             began + 51,
             began + 58
         )
@@ -660,23 +674,34 @@ fn check_after_ten_rounds(rest: &str) {
 #[test]
 fn a_loop_is_named_and_then_slowed_down() {
     let rest = "
-         630 change  | ·
+         630 change  | look 11
          700 change  | ·
-        1580 elapsed | 'SIGTERM: change', SIGTERM 11
+        1580 elapsed | look 11, 'SIGTERM: change', SIGTERM 11
         1580 elapsed | collect, 'a changed'
         1590 emptied 0 | spawn 12 change a
-        1600 change  | ·
-        3590 elapsed | 'SIGTERM: change', SIGTERM 12
+        1600 change  | look 12
+        1600 at work | ·
+        3590 elapsed | look 12, 'SIGTERM: change', SIGTERM 12
         3590 elapsed | collect, 'a changed'
         3600 emptied 0 | spawn 13 change a
     ";
-    check_after_ten_rounds(rest);
+    check_after_ten_rounds(true, rest);
+}
+
+#[test]
+fn who_saves_as_soon_as_command_is_up_is_not_slowed_down() {
+    let rest = "
+         630 change    | look 11, 'SIGTERM: change', SIGTERM 11
+         631 emptied 0 | ·
+         638 elapsed   | collect, 'a changed', spawn 12 change a
+    ";
+    check_after_ten_rounds(false, rest);
 }
 
 #[test]
 fn another_path_is_not_slowed_down_with_a_loop() {
     let rest = "
-         630 change    | ·
+         630 change    | look 11
          650 change b  | 'SIGTERM: change', SIGTERM 11
          651 emptied 0 | ·
          660 elapsed   | collect, 'a +1 changed', spawn 12 change a b
@@ -684,7 +709,7 @@ fn another_path_is_not_slowed_down_with_a_loop() {
          701 emptied 0 | ·
          708 elapsed   | collect, 'a changed', spawn 13 change a
     ";
-    check_after_ten_rounds(rest);
+    check_after_ten_rounds(true, rest);
 }
 
 #[test]
@@ -694,18 +719,43 @@ fn what_changes_long_after_a_start_is_no_loop() {
         5001 emptied 0 | ·
         5008 elapsed   | collect, 'a changed', spawn 12 change a
     ";
-    check_after_ten_rounds(rest);
+    check_after_ten_rounds(true, rest);
 }
 
 #[test]
 fn a_loop_whose_command_exits_is_slowed_down_too() {
     let rest = "
-         630 change    | ·
+         630 change    | look 11
          640 emptied 0 | 'code 0 after 60: wait'
         1580 elapsed   | ·
         1580 elapsed   | collect, 'a changed', spawn 12 change a
     ";
-    check_after_ten_rounds(rest);
+    check_after_ten_rounds(true, rest);
+}
+
+#[test]
+fn what_changes_as_command_ends_is_its_own_doing() {
+    let mut transcript = String::new();
+    for round in 1..=10 {
+        let began = 60 * (round - 1);
+        let told = match round {
+            3 => "'a changed', 'a loops'",
+            10 => "'a changed', 'a loops on'",
+            _ => "'a changed'",
+        };
+        writeln!(
+            transcript,
+            "{} emptied 0 | 'code 0 after 50: wait'
+             {} change    | ·
+             {} elapsed   | collect, {told}, spawn {} change a",
+            began + 50,
+            began + 52,
+            began + 60,
+            round + 1
+        )
+        .expect("a string takes it");
+    }
+    check("rwatch", &transcript);
 }
 
 /// Plays the left half of `transcript` to an rwatch with these options, and compares the whole.

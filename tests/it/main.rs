@@ -14,6 +14,7 @@ mod exits;
 mod ignore_rules;
 mod ignores;
 mod limits;
+mod loops;
 mod lost_roots;
 mod polling;
 mod rest;

@@ -182,6 +182,7 @@ impl Player {
                 let reason = ExitReason::Signal(signal.parse().expect("a number"));
                 Event::Emptied { run, reason }
             }
+            ["at", "work"] => Event::AtWork { run },
             ["early"] => Event::Elapsed,
             ["SIGINT"] => Event::Asked(Signal::SIGINT),
             ["SIGTERM"] => Event::Asked(Signal::SIGTERM),
@@ -235,6 +236,7 @@ fn shown(action: &Action) -> String {
         }
         Action::Signal { run, signal } => format!("{signal} {}", run.0),
         Action::Kill { run } => format!("kill {}", run.0),
+        Action::Look { run } => format!("look {}", run.0),
         Action::Relay { run, signal } => format!("relay {signal} {}", run.0),
         Action::Collect { order } => if *order { "collect now" } else { "collect" }.to_owned(),
         Action::Say(message) => format!("'{}'", said(message)),

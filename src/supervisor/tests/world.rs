@@ -194,6 +194,7 @@ impl<'a> World<'a> {
             | Event::Exited { .. }
             | Event::Emptied { .. }
             | Event::Relayed(_)
+            | Event::AtWork { .. }
             | Event::Elapsed => {}
         }
         self.tell(event);
@@ -258,6 +259,7 @@ impl<'a> World<'a> {
                 self.die(run, Some(self.child().dies));
                 self.life = Life::Killed;
             }
+            Action::Look { .. } => {}
             Action::Relay { run, .. } | Action::NameRemaining { run, .. } => self.die(run, None),
             Action::Collect { order } => {
                 assert!(self.phase < Phase::Asked, "a question after the end");
