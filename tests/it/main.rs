@@ -25,3 +25,4 @@ mod sandbox;
 mod saves;
 mod stopping;
 mod text;
+mod trial;
