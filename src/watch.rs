@@ -16,6 +16,7 @@ mod observer;
 mod poll;
 mod roots;
 mod tree;
+mod wildmatch;
 
 use std::path::PathBuf;
 use std::sync::mpsc::{Sender, channel};

@@ -14,7 +14,7 @@ use globset::GlobMatcher;
 use ignore::Match;
 use ignore::gitignore::{Gitignore, GitignoreBuilder};
 
-use super::git;
+use super::{git, wildmatch};
 
 /// What was asked to be watched, and what of it was not.
 #[derive(Clone, Debug)]
@@ -105,22 +105,19 @@ impl Rule {
 /// decides.
 fn line_of(file: &Path, pattern: &str) -> Option<(usize, String)> {
     let lines = lines_of(file);
-    let is_it = |line: &String| without_braces(line).trim_end() == pattern.trim_end();
+    let is_it = |line: &Vec<u8>| wildmatch::rewritten(line).is_some_and(|it| it == pattern);
     let found = lines.iter().rposition(is_it)?;
-    let mut line = lines[found].trim_end().to_owned();
-    if line.ends_with('\\') && line.len() < lines[found].len() {
-        line.push(' ');
-    }
-    Some((found + 1, line))
+    let line = String::from_utf8_lossy(wildmatch::trimmed(&lines[found]));
+    Some((found + 1, line.into_owned()))
 }
 
 /// The lines of an ignore file; none if it cannot be read.
-fn lines_of(file: &Path) -> Vec<String> {
+fn lines_of(file: &Path) -> Vec<Vec<u8>> {
     let bytes = fs::read(file).unwrap_or_default();
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
-    String::from_utf8_lossy(bytes)
-        .lines()
-        .map(str::to_owned)
+    bytes
+        .split(|byte| *byte == b'\n')
+        .map(|line| line.strip_suffix(b"\r").unwrap_or(line).to_vec())
         .collect()
 }
 
@@ -358,27 +355,15 @@ impl Filter {
 fn read_rules(rules: &mut HashMap<PathBuf, Gitignore>, dir: &Path, file: &Path) {
     let mut builder = GitignoreBuilder::new(dir);
     for line in lines_of(file) {
-        // Lines that make no sense are skipped, as git does.
-        let _ = builder.add_line(Some(file.to_path_buf()), &without_braces(&line));
+        if let Some(pattern) = wildmatch::rewritten(&line) {
+            // One that the library cannot take, because it is too long for it, is skipped.
+            let _ = builder.add_line(Some(file.to_path_buf()), &pattern);
+        }
     }
     match builder.build() {
         Ok(read) if !read.is_empty() => rules.insert(dir.to_path_buf(), read),
         _ => rules.remove(dir),
     };
-}
-
-/// A line of an ignore file as the library takes it: to git a brace is a character like others.
-fn without_braces(line: &str) -> String {
-    let mut escaped = String::with_capacity(line.len());
-    let mut after_backslash = false;
-    for c in line.chars() {
-        if matches!(c, '{' | '}') && !after_backslash {
-            escaped.push('\\');
-        }
-        after_backslash = c == '\\' && !after_backslash;
-        escaped.push(c);
-    }
-    escaped
 }
 
 /// The built-in list: what no program is made of, and what editors leave for a moment.
