@@ -63,17 +63,15 @@ fn body(pattern: &str, tied: bool) -> Option<String> {
                     && (at_start || before == Some('/'))
                     && (after.is_empty() || after.starts_with('/') || after.starts_with("\\/"));
                 rest = after.chars();
-                if !wide {
-                    body.push('*');
-                } else {
+                if wide {
                     // In the middle of a name the library has it only as the start of braces.
                     let at_name = body.is_empty() || body.ends_with('/');
                     body.push_str(if at_name { "**/" } else { "{**/}" });
-                    if after.starts_with('/') {
-                        rest.next();
-                    } else {
-                        body.push('*');
-                    }
+                }
+                if wide && after.starts_with('/') {
+                    rest.next();
+                } else {
+                    body.push('*');
                 }
             }
             '?' => body.push('?'),
@@ -120,8 +118,10 @@ struct Class {
 /// Reads a bracket expression of which the first bracket has been read. None if there is no end,
 /// or a name that git does not know: then the whole pattern matches nothing.
 fn class(rest: &mut Chars) -> Option<Class> {
-    let mut class = Class::default();
-    class.negated = rest.as_str().starts_with(['!', '^']);
+    let mut class = Class {
+        negated: rest.as_str().starts_with(['!', '^']),
+        ..Class::default()
+    };
     if class.negated {
         rest.next();
     }
