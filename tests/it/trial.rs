@@ -165,7 +165,7 @@ impl Vandal {
     fn act(&mut self, alone: bool) {
         let made = if alone && self.dice.roll(2) == 0 {
             let (dir, text) = (self.any_dir(), self.text());
-            self.make(&dir, &text)
+            Some(self.make(&dir, &text))
         } else {
             self.do_something()
         };
@@ -222,7 +222,7 @@ impl Vandal {
                 symlink(self.old_file()?, &link).expect("a tree");
                 told("link", &link)
             }
-            11..=14 => self.make(&dir, &text),
+            11..=14 => Some(self.make(&dir, &text)),
             15 => {
                 let from = self.old_dir()?;
                 let to = Some(self.any_dir()).filter(|to| !to.starts_with(&from))?;
@@ -277,7 +277,7 @@ impl Vandal {
 
     /// Makes a directory, often a deep one, and at once, or almost, a file in it: whoever lists a
     /// directory before watching it loses the file, if it comes in between.
-    fn make(&mut self, dir: &Path, text: &str) -> Option<String> {
+    fn make(&mut self, dir: &Path, text: &str) -> String {
         let mut deep = dir.to_path_buf();
         for _ in 0..=self.dice.roll(3) {
             deep = self.new_name(&deep, "d");
@@ -291,10 +291,7 @@ impl Vandal {
         fs::write(deep.join("f"), text).expect("a tree");
         let new = deep.ancestors().take_while(|new| *new != self.root);
         self.dirs.extend(new.map(Path::to_path_buf));
-        Some(format!(
-            "make {} with a file after {moment:?}",
-            deep.display()
-        ))
+        format!("make {} with a file after {moment:?}", deep.display())
     }
 
     fn any_dir(&mut self) -> PathBuf {
