@@ -1,5 +1,5 @@
-//! Plays what belongs together, with the real tools: each is one restart, which is later than
-//! the last write.
+//! Plays what belongs together: it is one restart, which is later than the last write. What the
+//! tools of a developer do is in `corpus`.
 //!
 //! That every change is followed by a start is promised and checked without mercy. That there is
 //! one start alone is promised for bursts without gaps, and a busy machine tears gaps into any:
@@ -7,7 +7,6 @@
 //! was answered by more than one restart, proves nothing, and another one is made.
 
 use std::fs;
-use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -52,6 +51,40 @@ pub(crate) fn undisturbed(work: impl FnOnce()) -> bool {
     })
 }
 
+/// How a burst that was played once was answered.
+pub(crate) struct Answer {
+    /// The start that saw the whole of it.
+    pub(crate) start: Start,
+    /// How many restarts there were, up to that one and after it.
+    pub(crate) restarts: u32,
+    /// Whether the machine had time for us.
+    pub(crate) calm: bool,
+}
+
+/// Plays `burst` once; COMMAND prints `done` at its start once it sees the whole of it.
+#[track_caller]
+pub(crate) fn play(rwatch: &mut Rwatch, burst: impl FnOnce(&Sandbox), done: &str) -> Answer {
+    let run = rwatch.run();
+    let mut start = None;
+    let calm = undisturbed(|| {
+        burst(rwatch);
+        // A start that saw only a part of the burst is followed by another.
+        while start
+            .as_ref()
+            .is_none_or(|s: &Start| !s.before.iter().any(|line| line == done))
+        {
+            start = Some(rwatch.ready());
+        }
+    });
+    let start = start.expect("the loop ends with one");
+    let restarts = start.run - run + rwatch.settle();
+    Answer {
+        start,
+        restarts,
+        calm,
+    }
+}
+
 /// Plays `burst` until one restart was the whole answer to it; that restart.
 ///
 /// `burst` gets the text to write, which is not the one there, and `done` is what COMMAND prints
@@ -62,35 +95,41 @@ pub(crate) fn is_one_restart(
     burst: impl Fn(&Sandbox, &str),
     done: impl Fn(&str) -> String,
 ) -> Option<Start> {
+    is_answered_by(1, rwatch, burst, done)
+}
+
+/// Plays `burst` until no more than `most` restarts were the whole answer to it; the last of them
+/// that it needed.
+#[track_caller]
+pub(crate) fn is_answered_by(
+    most: u32,
+    rwatch: &mut Rwatch,
+    burst: impl Fn(&Sandbox, &str),
+    done: impl Fn(&str) -> String,
+) -> Option<Start> {
     let mut calm_failures = 0;
     for attempt in 1..=ATTEMPTS {
-        let (text, run) = (format!("v{}", attempt % 2), rwatch.run());
-        let mut start = None;
-        let calm = undisturbed(|| {
-            burst(rwatch, &text);
-            // A start that saw only a part of the burst is followed by another.
-            while start
-                .as_ref()
-                .is_none_or(|s: &Start| !s.before.contains(&done(&text)))
-            {
-                start = Some(rwatch.ready());
-            }
-        });
-        let start = start.expect("the loop ends with one");
-        let (restarts, more) = (start.run - run, rwatch.settle());
-        if restarts == 1 && more == 0 {
-            return Some(start);
+        let text = text_of(attempt);
+        let answer = play(rwatch, |s| burst(s, text), &done(text));
+        let Answer { restarts, calm, .. } = answer;
+        if restarts <= most {
+            return Some(answer.start);
         }
-        eprintln!("attempt {attempt}: {restarts} restarts and {more} after them, calm: {calm}");
+        eprintln!("attempt {attempt}: {restarts} restarts, calm: {calm}");
         calm_failures += usize::from(calm);
     }
     assert!(
         calm_failures < ATTEMPTS,
-        "never one restart; {}",
+        "never {most} restarts; {}",
         rwatch.transcript()
     );
     eprintln!("skipped: the machine is too busy to tell one burst from two");
     None
+}
+
+/// What the nth burst writes: `v0` is there before the first.
+pub(crate) fn text_of(attempt: usize) -> &'static str {
+    ["v0", "v1"][attempt % 2]
 }
 
 const FILES: usize = 2000;
@@ -111,45 +150,6 @@ fn all_are(text: &str) -> String {
 }
 
 #[test]
-fn a_git_checkout_of_2000_files() {
-    let sandbox = Sandbox::new();
-    let git = |args: &[&str]| sandbox.tool("git", args);
-    git(&["init", "-q"]);
-    for version in ["v0", "v1"] {
-        git(&["checkout", "-q", "-b", version]);
-        for n in 0..FILES {
-            sandbox.write(&name(n), version);
-        }
-        git(&["add", "."]);
-        let identity = ["-c", "user.name=it", "-c", "user.email=it@localhost"];
-        git(&[&identity[..], &["commit", "-q", "-m", version]].concat());
-    }
-    git(&["checkout", "-q", "v0"]);
-    let mut rwatch = tallying(sandbox, &[]);
-    let checkout = |s: &Sandbox, text: &str| s.tool("git", &["checkout", "-q", text]);
-    if let Some(start) = is_one_restart(&mut rwatch, checkout, all_are) {
-        assert!(
-            start.changed.iter().all(|path| path.starts_with("src/")),
-            "{:?}",
-            start.changed
-        );
-    }
-}
-
-#[test]
-fn two_thousand_saves_by_rename() {
-    let mut rwatch = tallying(Sandbox::new().dir("src"), &[]);
-    let saves = |sandbox: &Sandbox, text: &str| {
-        let temp = sandbox.path("src/save.tmp");
-        for n in 0..FILES {
-            fs::write(&temp, text).expect("a writable sandbox");
-            fs::rename(&temp, sandbox.path(&name(n))).expect("a writable sandbox");
-        }
-    };
-    is_one_restart(&mut rwatch, saves, all_are);
-}
-
-#[test]
 fn two_thousand_files_while_command_stops_are_one_restart_for_certain() {
     // Here no gap can matter: COMMAND is on its way down from the first write to the last.
     let sandbox = Sandbox::new().dir("src");
@@ -166,65 +166,6 @@ fn two_thousand_files_while_command_stops_are_one_restart_for_certain() {
     assert_eq!((start.run, start.before.last()), (2, Some(&all_are("new"))));
     assert_eq!(start.changed.len(), FILES);
     assert_eq!(rwatch.settle(), 0);
-}
-
-/// How an editor puts a new text into src/a.js.
-#[track_caller]
-fn is_one_restart_for_a_js(save: impl Fn(&Sandbox, &str)) {
-    let sandbox = Sandbox::new().file("src/a.js", "v0");
-    let mut rwatch = sandbox.start([""; 0], ["child", "cat", "src/a.js"]);
-    rwatch.ready();
-    if let Some(start) = is_one_restart(&mut rwatch, save, |text| format!("cat {text}")) {
-        assert_eq!(start.changed, ["src/a.js"], "{}", rwatch.transcript());
-    }
-}
-
-#[track_caller]
-fn is_one_restart_under_vim(settings: &str) {
-    if Command::new("vim").arg("--version").output().is_err() {
-        eprintln!("skipped: there is no vim");
-        return;
-    }
-    is_one_restart_for_a_js(|sandbox, text| {
-        let (set, edit) = (format!("set {settings}"), format!("%s/.*/{text}/"));
-        let words = [
-            "-N", "-u", "NONE", "-i", "NONE", "-n", "-es", "-c", &set, "-c", &edit,
-        ];
-        sandbox.tool("vim", &[&words[..], &["-c", "wq", "src/a.js"]].concat());
-    });
-}
-
-#[test]
-fn vim_as_it_comes() {
-    is_one_restart_under_vim("swapfile");
-}
-
-#[test]
-fn vim_that_renames_its_backup() {
-    // `backupskip` holds /tmp, where we are.
-    is_one_restart_under_vim("backup backupcopy=no backupskip=");
-}
-
-#[test]
-fn vim_without_a_backup() {
-    is_one_restart_under_vim("nowritebackup");
-}
-
-#[test]
-fn a_save_in_place_as_vs_code_does() {
-    is_one_restart_for_a_js(|sandbox, text| sandbox.write("src/a.js", text));
-}
-
-#[test]
-fn a_save_by_two_renames_as_jetbrains_ides_do() {
-    is_one_restart_for_a_js(|sandbox, text| {
-        let [file, temp, old] = ["", "___jb_tmp___", "___jb_old___"]
-            .map(|suffix| sandbox.path(&format!("src/a.js{suffix}")));
-        fs::write(&temp, text).expect("a writable sandbox");
-        fs::rename(&file, &old).expect("a file");
-        fs::rename(&temp, &file).expect("a file");
-        fs::remove_file(&old).expect("a file");
-    });
 }
 
 #[test]

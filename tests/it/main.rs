@@ -9,6 +9,7 @@
 mod apps;
 mod bursts;
 mod cli;
+mod corpus;
 mod counts;
 mod exits;
 mod ignore_rules;
