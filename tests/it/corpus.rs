@@ -156,7 +156,7 @@ const COPIERS: [Burst; 7] = [
             s.tool(
                 "rsync",
                 &["-a", "--ignore-times", &s.side(&format!("{text}/src")), "."],
-            )
+            );
         },
         ..BURST
     },
@@ -431,11 +431,12 @@ fn unpack(s: &Sandbox, text: &str) {
 
 /// Writes three bundles in pieces; the first is open until the others are there.
 fn bundle(s: &Sandbox, text: &str) {
-    let line = [&[b'x'; CHUNK - 1][..], b"\n"].concat();
+    let chunk = format!("{}\n", "x".repeat(CHUNK - 1));
     let create = |name| File::create(s.path(name)).expect("a writable sandbox");
     let fill = |file: &mut File, chunks| {
         for _ in 0..chunks {
-            file.write_all(&line).expect("a writable sandbox");
+            file.write_all(chunk.as_bytes())
+                .expect("a writable sandbox");
         }
     };
     let end = |mut file: File| writeln!(file, "{text}").expect("a writable sandbox");
