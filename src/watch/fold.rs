@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
 
-use notify::event::{CreateKind, ModifyKind, RemoveKind, RenameMode};
+use notify::event::{CreateKind, ModifyKind, RenameMode};
 use notify::{Config, Event, EventHandler, EventKind, RecursiveMode, Watcher, WatcherKind};
 use notify_debouncer_full::{
     DebounceEventResult, DebouncedEvent, Debouncer, NoCache, new_debouncer_opt,
@@ -65,10 +65,10 @@ impl Fold {
 
     /// Takes in one event.
     ///
-    /// A removed file is told as one that was moved out of sight: of something removed the
+    /// What was removed is told as one that was moved out of sight: of something removed the
     /// debouncer looks for what was below it, among all paths of the burst, every time.
     pub(super) fn push(&mut self, mut event: Event) {
-        if event.kind == EventKind::Remove(RemoveKind::File) {
+        if matches!(event.kind, EventKind::Remove(_)) {
             event.kind = MOVED_OUT;
         }
         self.feed.handle_event(Ok(event));
@@ -164,7 +164,7 @@ impl Watcher for Feeder {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use notify::event::DataChange;
+    use notify::event::{DataChange, RemoveKind};
 
     fn event(kind: EventKind, path: &str) -> Event {
         Event::new(kind).add_path(PathBuf::from(path))

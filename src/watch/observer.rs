@@ -122,7 +122,13 @@ impl<R: Fn(Report)> Observer<R> {
         }
         while let Some(message) = self.next(inbox) {
             match message {
-                Message::Raw(Ok(event)) => self.observe(event),
+                Message::Raw(Ok(event)) => {
+                    self.observe(event);
+                    // However much more is to be read, COMMAND is to be stopped at once.
+                    if self.batch.certain && self.burst.reported < Reported::Certain {
+                        self.flush();
+                    }
+                }
                 // What could not be read is followed by an overflow, or was nothing.
                 Message::Raw(Err(_)) => {}
                 Message::Collect { order } => {
@@ -333,6 +339,9 @@ impl<R: Fn(Report)> Observer<R> {
                 self.appeared(path);
                 Some(true)
             }
+            // A time of a directory was set: of the modification time alone the kernel tells as of a
+            // write, and no close will follow.
+            EventKind::Modify(_) if self.tree.contains(path) => None,
             EventKind::Modify(_) | EventKind::Any => {
                 self.burst.writing.insert(path.to_path_buf());
                 Some(false)
@@ -378,8 +387,12 @@ impl<R: Fn(Report)> Observer<R> {
         match self.filter.verdict(path, true) {
             Verdict::Kept if !self.is_in_tree(path) => {}
             Verdict::Kept => {
-                // What was watched by this name is another directory.
-                self.tree.drop_below(path);
+                // One that was found in a new directory is told once more by its own event. Without
+                // its watch the closes of its files would be missed.
+                if !self.tree.is_still(path) {
+                    // What was watched by this name is another directory.
+                    self.tree.drop_below(path);
+                }
                 let mut found = Vec::new();
                 let starts = vec![path.to_path_buf()];
                 let problems = self

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs;
 use std::hash::{Hash as _, Hasher as _};
 use std::io;
-use std::os::unix::fs::MetadataExt as _;
+use std::os::unix::fs::{DirEntryExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -40,6 +40,8 @@ struct Dir {
     /// The files that count: a hash of the name (64 bits are enough to tell the names of one
     /// directory apart), and the modification time where it is known.
     files: HashMap<u64, Option<i64>>,
+    /// The directories that count: a hash of the name, and the inode before it was watched.
+    dirs: HashMap<u64, u64>,
     /// When the watch was not there yet.
     armed: i64,
     /// When the times in `files` had all been read.
@@ -90,6 +92,12 @@ impl Tree {
     ) -> Vec<Problem> {
         let armed = now();
         let mut problems = Vec::new();
+        for start in &starts {
+            let ino = inode(start);
+            if let (Some(ino), Some(parent)) = (ino, self.dir_of(start)) {
+                parent.dirs.insert(name_hash(start), ino);
+            }
+        }
         self.find_silent(&starts, &mut problems);
         let mut level = starts;
         let mut first = true;
@@ -101,13 +109,8 @@ impl Tree {
             let mut below = Vec::new();
             for path in level {
                 match self.list(&path, filter, &mut below, &mut found) {
-                    Ok(files) => {
-                        let dir = Dir {
-                            files,
-                            armed,
-                            ..Dir::default()
-                        };
-                        self.dirs.insert(path.clone(), dir);
+                    Ok(dir) => {
+                        self.dirs.insert(path.clone(), Dir { armed, ..dir });
                         self.unstamped.push(path);
                     }
                     Err(error) if error.kind() == io::ErrorKind::NotFound => {
@@ -197,14 +200,14 @@ impl Tree {
         }
     }
 
-    /// Lists one directory: its directories go to `below`, its files are returned.
+    /// Lists one directory; the directories in it go to `below`.
     fn list(
         &mut self,
         path: &Path,
         filter: &mut Filter,
         below: &mut Vec<PathBuf>,
         found: &mut impl FnMut(PathBuf),
-    ) -> io::Result<HashMap<u64, Option<i64>>> {
+    ) -> io::Result<Dir> {
         if self.poller.has(path) {
             // Before it is listed: what is made in between is then seen twice instead of never.
             filter.load(path);
@@ -216,26 +219,27 @@ impl Tree {
             let entry = entry?;
             // One that has gone by now is no directory.
             let is_dir = entry.file_type().is_ok_and(|kind| kind.is_dir());
-            let entry = entry.path();
+            let (entry, ino) = (entry.path(), is_dir.then(|| entry.ino()));
             rules |= filter.tells_of_rules(&entry);
-            entries.push((entry, is_dir));
+            entries.push((entry, ino));
         }
         if rules {
             filter.load(path);
         }
-        let mut files = HashMap::new();
-        for (entry, is_dir) in entries {
-            if filter.verdict(&entry, is_dir) != Verdict::Kept {
+        let mut dir = Dir::default();
+        for (entry, ino) in entries {
+            if filter.verdict(&entry, ino.is_some()) != Verdict::Kept {
                 continue;
             }
-            if is_dir {
+            if let Some(ino) = ino {
+                dir.dirs.insert(name_hash(&entry), ino);
                 below.push(entry);
             } else {
-                files.insert(name_hash(&entry), None);
+                dir.files.insert(name_hash(&entry), None);
                 found(entry);
             }
         }
-        Ok(files)
+        Ok(dir)
     }
 
     /// Watches these directories for the sake of some names in them, without looking below, and
@@ -288,6 +292,9 @@ impl Tree {
     fn unwatch(&mut self, paths: Vec<PathBuf>) {
         for path in &paths {
             self.dirs.remove(path);
+            if let Some(parent) = self.dir_of(path) {
+                parent.dirs.remove(&name_hash(path));
+            }
         }
         let (polled, watched): (Vec<PathBuf>, Vec<PathBuf>) =
             paths.into_iter().partition(|path| self.poller.has(path));
@@ -344,6 +351,14 @@ impl Tree {
     /// Whether `path` is a directory that is watched with what is below it.
     pub(super) fn contains(&self, path: &Path) -> bool {
         self.dirs.get(path).is_some_and(|dir| !dir.flat)
+    }
+
+    /// Whether `path` is watched, and is the directory that it was.
+    pub(super) fn is_still(&mut self, path: &Path) -> bool {
+        let known = self
+            .dir_of(path)
+            .and_then(|parent| parent.dirs.get(&name_hash(path)).copied());
+        self.contains(path) && known.is_some() && known == inode(path)
     }
 
     /// Whether there is a watch on `path`, of whatever kind.
@@ -450,6 +465,10 @@ fn name_hash(path: &Path) -> u64 {
     let mut hasher = DefaultHasher::new();
     path.file_name().hash(&mut hasher);
     hasher.finish()
+}
+
+fn inode(path: &Path) -> Option<u64> {
+    fs::symlink_metadata(path).ok().map(|meta| meta.ino())
 }
 
 /// The modification time, in nanoseconds since 1970.
