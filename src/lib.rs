@@ -54,6 +54,11 @@ const OWN_ERROR: u8 = 125;
 
 /// The whole program: from the command line to the exit code.
 pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let args: Vec<OsString> = args.into_iter().collect();
+    if args.first().is_some_and(|name| name == process::GUARD) {
+        process::watch_over();
+        return ExitCode::SUCCESS;
+    }
     let plain = Style {
         volume: Volume::Normal,
         color: false,

@@ -1,48 +1,65 @@
 //! Starts COMMAND, signals it, and reaps it. The only room that knows pids.
 //!
-//! A run is over when its process group is empty, not when its leader is gone. On Linux rwatch is
-//! a child subreaper (`PR_SET_CHILD_SUBREAPER`, prctl(2)): orphans of the group become our own
-//! children, so that the death of every single member is seen, without looking again and again.
+//! A run is over when its [set](set) is empty, not when its leader is gone. On Linux rwatch is a
+//! child subreaper (`PR_SET_CHILD_SUBREAPER`, prctl(2)): whoever of COMMAND's descendants loses
+//! its parent becomes our own child, a daemon too, so that every death is seen without looking
+//! again and again.
 //!
 //! Who may be signalled? Only [`Waiter`] blocks on children, and it never reaps; [`Processes`]
 //! reaps, in the loop's thread, which is the one that signals. So the pid of a child that is not
 //! reaped yet is ours. A group id stays taken while anybody is in the group (POSIX, `fork`: no
 //! new process gets the id of a living group), and after every reap the group is looked at before
-//! anything else: an empty one is dropped, and never signalled again.
+//! anything else: an empty one is dropped, and never signalled again. Everybody else is held by a
+//! pidfd.
 
+mod guard;
 mod launch;
 mod set;
 mod waiter;
 
+use std::collections::HashSet;
 use std::io;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Child, Command, ExitStatus};
 
 use nix::errno::Errno;
 use nix::sys::signal::{Signal, kill, killpg};
-use nix::sys::wait::{WaitPidFlag, waitpid};
-use nix::unistd::Pid;
+use nix::sys::wait::{Id, WaitPidFlag, waitid, waitpid};
+use nix::unistd::{Pid, getpid};
 
+use self::guard::Guard;
+pub use self::guard::{NAME as GUARD, watch_over};
 pub use self::launch::Launch;
 pub use self::set::Member;
+use self::set::{Process, Table};
 use self::waiter::Waiter;
 use crate::event::{Changes, Event, ExitReason, RunId, SpawnFailure, StartReason};
+
+/// How often those are looked for who came while the others were killed.
+const SWEEPS: usize = 50;
 
 /// The runs that are not over, and the means to start, signal and reap them.
 pub struct Processes {
     launch: Launch,
     runs: Vec<Run>,
     waiter: Waiter,
+    guard: Option<Guard>,
+    /// Children that we had before we were rwatch: of the shell that became us by `exec`.
+    strangers: HashSet<i32>,
 }
 
 /// One life of COMMAND.
 struct Run {
     id: RunId,
+    /// The value of `RWATCH_RUN_ID`.
+    name: String,
     /// The first process of the group, whose id is the group's.
     leader: Child,
     group: Pid,
     /// How the leader ended, once it has been reaped.
     ended: Option<ExitReason>,
+    /// The latest signal to everybody, and who outside of the group has got it.
+    told: Option<(Signal, HashSet<i32>)>,
 }
 
 impl Processes {
@@ -51,10 +68,20 @@ impl Processes {
     pub fn new(launch: Launch, dead: impl Fn(Pid) + Send + 'static) -> io::Result<Self> {
         #[cfg(target_os = "linux")]
         nix::sys::prctl::set_child_subreaper(true)?;
+        // Before anything is started.
+        let strangers = match waitid(Id::All, WaitPidFlag::WEXITED | LOOK) {
+            Err(Errno::ECHILD) => HashSet::new(),
+            _ => Table::read()
+                .children(getpid().as_raw())
+                .map(|child| child.pid)
+                .collect(),
+        };
         Ok(Self {
             launch,
             runs: Vec::new(),
             waiter: Waiter::start(dead)?,
+            guard: None,
+            strangers,
         })
     }
 
@@ -68,72 +95,183 @@ impl Processes {
         reason: StartReason,
         changes: &Changes,
     ) -> Result<i32, SpawnFailure> {
-        let mut command: Command = self.launch.command(id, reason, changes);
+        let name = launch::unique(id);
+        let mut command: Command = self.launch.command(id, &name, reason, changes);
         command.process_group(0);
-        let leader = command
-            .spawn()
-            .map_err(|error| self.launch.diagnose(&error))?;
+        if let Some(guard) = &mut self.guard {
+            guard.begin(&name);
+        }
+        let leader = command.spawn().map_err(|error| {
+            if let Some(guard) = &mut self.guard {
+                guard.over(&name);
+            }
+            self.launch.diagnose(&error)
+        })?;
         let group = Pid::from_raw(leader.id().cast_signed());
+        if let Some(guard) = &mut self.guard {
+            guard.group(&name, group);
+        }
         self.runs.push(Run {
             id,
+            name,
             leader,
             group,
             ended: None,
+            told: None,
         });
+        if self.guard.is_none() {
+            // After COMMAND, which is in a hurry.
+            self.set_guard();
+        }
         self.waiter.resume();
         Ok(group.as_raw())
     }
 
-    /// Sends `signal` to everybody of the run, and SIGCONT after it: a stopped process cannot
-    /// act on a signal, and cannot die of SIGTERM.
-    pub fn signal(&self, id: RunId, signal: Signal) {
-        if let Some(run) = self.run(id) {
-            // Whoever is gone by now needs no signal.
-            let _ = killpg(run.group, signal);
-            let _ = killpg(run.group, Signal::SIGCONT);
+    /// Sets a guard over the runs. Where there can be none for the moment, the next start tries
+    /// again.
+    fn set_guard(&mut self) {
+        self.guard = Guard::start().ok();
+        if let Some(guard) = &mut self.guard {
+            for run in &self.runs {
+                guard.begin(&run.name);
+                guard.group(&run.name, run.group);
+            }
         }
     }
 
-    /// Ends everybody of the run.
-    pub fn kill(&self, id: RunId) {
-        if let Some(run) = self.run(id) {
-            let _ = killpg(run.group, Signal::SIGKILL);
+    /// Sends `signal` to everybody of the run, and SIGCONT after it: a stopped process cannot
+    /// act on a signal, and cannot die of SIGTERM.
+    pub fn signal(&mut self, id: RunId, signal: Signal) {
+        let Some(index) = self.index(id) else { return };
+        // Whoever is gone by now needs no signal.
+        let _ = killpg(self.runs[index].group, signal);
+        let _ = killpg(self.runs[index].group, Signal::SIGCONT);
+        self.runs[index].told = Some((signal, HashSet::new()));
+        self.tell_the_rest(index, &Table::read());
+    }
+
+    /// Sends the run's latest signal to those outside of its group who have not got it.
+    fn tell_the_rest(&mut self, index: usize, table: &Table) {
+        let outside = self.members(index, table).into_iter();
+        let outside: Vec<Process> = outside
+            .filter(|member| member.group != self.runs[index].group.as_raw())
+            .cloned()
+            .collect();
+        let Some((signal, told)) = &mut self.runs[index].told else {
+            return;
+        };
+        for member in outside {
+            if told.insert(member.pid) {
+                member.send(*signal);
+                member.send(Signal::SIGCONT);
+            }
+        }
+    }
+
+    /// Ends everybody of the run. Who comes while the others go is looked for again, now and at
+    /// every death that follows.
+    pub fn kill(&mut self, id: RunId) {
+        let Some(index) = self.index(id) else { return };
+        self.runs[index].told = Some((Signal::SIGKILL, HashSet::new()));
+        for _ in 0..SWEEPS {
+            let _ = killpg(self.runs[index].group, Signal::SIGKILL);
+            let table = Table::read();
+            let members = self.members(index, &table);
+            let known = |member: &&Process| match &self.runs[index].told {
+                Some((_, told)) => told.contains(&member.pid),
+                None => false,
+            };
+            let new: Vec<Process> = members.into_iter().filter(|m| !known(m)).cloned().collect();
+            if new.is_empty() {
+                return;
+            }
+            for member in new {
+                member.send(Signal::SIGKILL);
+                if let Some((_, told)) = &mut self.runs[index].told {
+                    told.insert(member.pid);
+                }
+            }
         }
     }
 
     /// Sends `signal` to the leader of the run alone.
     pub fn relay(&self, id: RunId, signal: Signal) {
-        if let Some(run) = self.run(id).filter(|run| run.ended.is_none()) {
+        let run = self.index(id).map(|index| &self.runs[index]);
+        if let Some(run) = run.filter(|run| run.ended.is_none()) {
             let _ = kill(run.group, signal);
         }
     }
 
     /// Who of the run is still there.
     pub fn remaining(&self, id: RunId) -> Vec<Member> {
-        self.run(id)
-            .map_or_else(Vec::new, |run| set::members(run.group))
+        let table = Table::read();
+        let members = self.index(id).map(|index| self.members(index, &table));
+        let members = members.into_iter().flatten().cloned();
+        members.map(Member::from).collect()
     }
 
     /// Whether anybody of the run runs at this moment, or waits for a disk.
     pub fn are_at_work(&self, id: RunId) -> bool {
-        self.remaining(id).iter().any(set::is_at_work)
+        let table = Table::read();
+        let members = self.index(id).map(|index| self.members(index, &table));
+        members.into_iter().flatten().any(Process::is_at_work)
     }
 
-    /// Reaps a dead child, and tells what that means for the runs.
+    /// The living members of a run's set.
+    fn members<'a>(&self, index: usize, table: &'a Table) -> Vec<&'a Process> {
+        let us = getpid().as_raw();
+        let group = self.runs[index].group.as_raw();
+        let ours = |process: &Process| {
+            process.group == group || process.parent == us && self.owner(process) == Some(index)
+        };
+        table.trees(ours)
+    }
+
+    /// The run that a child of ours belongs to. One whose group and name are of no run has changed
+    /// both: then it is the oldest run's.
+    fn owner(&self, child: &Process) -> Option<usize> {
+        let guard = self
+            .guard
+            .as_ref()
+            .is_some_and(|guard| guard.pid() == child.pid);
+        if guard || self.strangers.contains(&child.pid) {
+            return None;
+        }
+        let by_group = |run: &Run| run.group.as_raw() == child.group;
+        let by_name = |run: &Run| child.has_env(&format!("RWATCH_RUN_ID={}", run.name));
+        match self.runs.len() {
+            0 => None,
+            1 => Some(0),
+            _ => self
+                .runs
+                .iter()
+                .position(by_group)
+                .or_else(|| self.runs.iter().position(by_name))
+                .or(Some(0)),
+        }
+    }
+
+    /// Reaps a dead child and all others that are dead, and tells what that means for the runs.
     pub fn reap(&mut self, dead: Pid) -> Vec<Event> {
         let mut events = Vec::new();
-        for run in &mut self.runs {
-            if run.group == dead
-                && run.ended.is_none()
-                && let Ok(Some(status)) = run.leader.try_wait()
-            {
-                run.ended = Some(exit_reason(status));
-                events.push(Event::Exited { run: run.id });
+        let mut next = Some(dead);
+        while let Some(dead) = next {
+            let leader = |run: &&mut Run| run.group == dead && run.ended.is_none();
+            if let Some(run) = self.runs.iter_mut().find(leader) {
+                if let Ok(Some(status)) = run.leader.try_wait() {
+                    run.ended = Some(exit_reason(status));
+                    events.push(Event::Exited { run: run.id });
+                }
+            } else {
+                // An orphan that became ours. How it ended concerns nobody.
+                let _ = waitpid(dead, Some(WaitPidFlag::WNOHANG));
+                if let Some(guard) = self.guard.take_if(|guard| guard.pid() == dead.as_raw())
+                    && guard.was_of_use()
+                {
+                    self.set_guard();
+                }
             }
-        }
-        if events.is_empty() {
-            // An orphan that became ours. How it ended concerns nobody.
-            let _ = waitpid(dead, Some(WaitPidFlag::WNOHANG));
+            next = next_dead(dead);
         }
         for emptied in self.emptied() {
             if let Event::Emptied { run, .. } = emptied {
@@ -150,23 +288,49 @@ impl Processes {
         events
     }
 
-    /// The runs of which nobody is left, each once. For the most part `reap` tells; a member whose
-    /// parent has left the group dies unseen, and is missed by looking again.
+    /// The runs of which nobody is left, each once. Those of the others who have not been told what
+    /// the others were told are told it now.
     pub fn emptied(&mut self) -> Vec<Event> {
-        let over = |run: &mut Run| run.ended.is_some() && is_empty(run.group);
-        let over = self.runs.extract_if(.., over);
-        over.filter_map(|run| {
-            Some(Event::Emptied {
-                run: run.id,
-                reason: run.ended?,
-            })
-        })
-        .collect()
+        let mut emptied = Vec::new();
+        // Nothing is known of who has no leader any more but what the table says.
+        if self.runs.iter().all(|run| run.ended.is_none()) {
+            return emptied;
+        }
+        let table = Table::read();
+        for index in (0..self.runs.len()).rev() {
+            let run = &self.runs[index];
+            let Some(reason) = run.ended else { continue };
+            let mut children = table.children(getpid().as_raw());
+            if is_empty(run.group) && !children.any(|child| self.owner(child) == Some(index)) {
+                let run = self.runs.remove(index);
+                if let Some(guard) = &mut self.guard {
+                    guard.over(&run.name);
+                }
+                emptied.push(Event::Emptied {
+                    run: run.id,
+                    reason,
+                });
+            } else {
+                self.tell_the_rest(index, &table);
+            }
+        }
+        emptied
     }
 
-    fn run(&self, id: RunId) -> Option<&Run> {
-        self.runs.iter().find(|run| run.id == id)
+    fn index(&self, id: RunId) -> Option<usize> {
+        self.runs.iter().position(|run| run.id == id)
     }
+}
+
+/// To look, and neither wait nor reap.
+const LOOK: WaitPidFlag = WaitPidFlag::WNOHANG.union(WaitPidFlag::WNOWAIT);
+
+/// Another child that is dead and not reaped, if it is not `last`, which could not be reaped then.
+fn next_dead(last: Pid) -> Option<Pid> {
+    waiter::next_dead(false)
+        .ok()
+        .flatten()
+        .filter(|dead| *dead != last)
 }
 
 /// Whether nobody is in the group. A zombie counts as somebody (kill(2)): those that are ours

@@ -38,14 +38,20 @@ impl Launch {
             .map(OsString::as_os_str)
     }
 
-    /// The command that starts this run. Standard input, output and error are ours, as they are.
-    pub(super) fn command(&self, id: RunId, reason: StartReason, changes: &Changes) -> Command {
+    /// The command that starts this run, by this name. Standard input, output and error are ours, as they are.
+    pub(super) fn command(
+        &self,
+        id: RunId,
+        name: &str,
+        reason: StartReason,
+        changes: &Changes,
+    ) -> Command {
         let mut command = Command::new(&self.program);
         command
             .args(&self.args)
             .envs(self.env.iter().map(|(key, value)| (key, value)))
             .env("RWATCH_RUN", id.0.to_string())
-            .env("RWATCH_RUN_ID", unique(id))
+            .env("RWATCH_RUN_ID", name)
             .env("RWATCH_REASON", reason.to_string())
             .env("RWATCH_CHANGED", listed(changes));
         if let Some(dir) = &self.dir {
@@ -135,7 +141,7 @@ fn interpreter(file: &Path) -> Option<OsString> {
 
 /// A name that no other run on this machine has: pids and the time of day are not repeated
 /// together.
-fn unique(id: RunId) -> String {
+pub(super) fn unique(id: RunId) -> String {
     let now = SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .unwrap_or_default();

@@ -1,6 +1,18 @@
-//! Finds out who belongs to a run, and what they are called.
+//! Finds out who belongs to a run, and reaches every one of them.
+//!
+//! A run's *set* is its process group, the descendants of COMMAND, and those who left the group
+//! and lost their parents: these are children of rwatch now, which is a child subreaper. What
+//! /proc says is out of date when it has been read. So whoever is signalled is held by a pidfd
+//! first and looked at once more: the pid of one who has died in between may be a stranger's.
 
+use std::collections::HashSet;
+#[cfg(target_os = "linux")]
+use std::fs;
+
+use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+#[cfg(target_os = "linux")]
+use rustix::io::Errno;
 
 /// A process of a run.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -11,88 +23,213 @@ pub struct Member {
     pub name: String,
 }
 
-/// The living processes of a group, by /proc (proc_pid_stat(5)). Zombies are not alive.
-#[cfg(target_os = "linux")]
-pub(super) fn members(group: Pid) -> Vec<Member> {
-    let Ok(entries) = std::fs::read_dir("/proc") else {
-        return Vec::new();
-    };
-    let mut members: Vec<Member> = entries
-        .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
-        .filter_map(|pid: i32| {
-            let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-            let (name, pgrp) = name_and_group(&stat)?;
-            (pgrp == group.as_raw()).then(|| Member {
-                pid,
-                name: name.to_owned(),
-            })
+/// A line of the process table (proc_pid_stat(5)).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Process {
+    pub(super) pid: i32,
+    pub(super) name: String,
+    state: u8,
+    pub(super) parent: i32,
+    pub(super) group: i32,
+    /// When it started, in ticks since boot: with the pid its identity.
+    start: u64,
+}
+
+impl Process {
+    /// The process that has this pid now.
+    #[cfg(target_os = "linux")]
+    fn read(pid: i32) -> Option<Self> {
+        Self::parse(pid, &fs::read_to_string(format!("/proc/{pid}/stat")).ok()?)
+    }
+
+    /// The name is in parentheses, and may hold parentheses and blanks itself.
+    #[cfg(target_os = "linux")]
+    fn parse(pid: i32, stat: &str) -> Option<Self> {
+        let (head, tail) = stat.rsplit_once(')')?;
+        let (_, name) = head.split_once('(')?;
+        let mut fields = tail.split_ascii_whitespace();
+        Some(Self {
+            pid,
+            name: name.to_owned(),
+            state: fields.next()?.bytes().next()?,
+            parent: fields.next()?.parse().ok()?,
+            group: fields.next()?.parse().ok()?,
+            // The 22nd field of all; three have been taken behind the name.
+            start: fields.nth(16)?.parse().ok()?,
         })
-        .collect();
-    members.sort_by_key(|member| member.pid);
-    members
+    }
+
+    /// Whether it is more than an entry that nobody has reaped yet.
+    pub(super) fn is_alive(&self) -> bool {
+        !matches!(self.state, b'Z' | b'X')
+    }
+
+    /// Sends it a signal, unless it has died and its pid is somebody else's.
+    #[cfg(target_os = "linux")]
+    pub(super) fn send(&self, signal: Signal) {
+        use rustix::process::{Pid as Number, PidfdFlags, pidfd_open, pidfd_send_signal};
+
+        let number =
+            Number::from_raw(self.pid).zip(rustix::process::Signal::from_named_raw(signal as i32));
+        let Some((pid, number)) = number else { return };
+        match pidfd_open(pid, PidfdFlags::empty()) {
+            Ok(fd) => {
+                let same = |now: Self| now.start == self.start;
+                if Self::read(self.pid).is_some_and(same) {
+                    let _ = pidfd_send_signal(fd, number);
+                }
+            }
+            // Before Linux 5.3.
+            Err(Errno::NOSYS) => drop(kill(Pid::from_raw(self.pid), signal)),
+            // It is gone.
+            Err(_) => {}
+        }
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    pub(super) fn send(&self, signal: Signal) {
+        let _ = kill(Pid::from_raw(self.pid), signal);
+    }
+
+    /// Whether one of its threads runs at this moment, or waits for a disk.
+    #[cfg(target_os = "linux")]
+    pub(super) fn is_at_work(&self) -> bool {
+        let Ok(threads) = fs::read_dir(format!("/proc/{}/task", self.pid)) else {
+            return false;
+        };
+        threads.flatten().any(|thread| {
+            let stat = fs::read_to_string(thread.path().join("stat")).unwrap_or_default();
+            let thread = Self::parse(self.pid, &stat);
+            thread.is_some_and(|thread| matches!(thread.state, b'R' | b'D'))
+        })
+    }
+
+    /// Elsewhere nobody can tell.
+    #[cfg(not(target_os = "linux"))]
+    pub(super) fn is_at_work(&self) -> bool {
+        false
+    }
+
+    /// Whether its environment has this entry. Of somebody else's process it cannot be read, and
+    /// it is what it was when the program started.
+    #[cfg(target_os = "linux")]
+    pub(super) fn has_env(&self, entry: &str) -> bool {
+        let env = fs::read(format!("/proc/{}/environ", self.pid)).unwrap_or_default();
+        env.split(|&byte| byte == 0)
+            .any(|found| found == entry.as_bytes())
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    pub(super) fn has_env(&self, _: &str) -> bool {
+        false
+    }
 }
 
-/// Elsewhere the group is all that is known.
-#[cfg(not(target_os = "linux"))]
-pub(super) fn members(group: Pid) -> Vec<Member> {
-    vec![Member {
-        pid: group.as_raw(),
-        name: "its process group".to_owned(),
-    }]
+impl From<Process> for Member {
+    fn from(process: Process) -> Self {
+        Self {
+            pid: process.pid,
+            name: process.name,
+        }
+    }
 }
 
-/// Whether a thread of the process runs at this moment, or waits for a disk.
-#[cfg(target_os = "linux")]
-pub(super) fn is_at_work(member: &Member) -> bool {
-    let Ok(threads) = std::fs::read_dir(format!("/proc/{}/task", member.pid)) else {
-        return false;
-    };
-    threads.flatten().any(|thread| {
-        let stat = std::fs::read_to_string(thread.path().join("stat")).unwrap_or_default();
-        let state = stat
-            .rsplit_once(") ")
-            .and_then(|(_, tail)| tail.bytes().next());
-        matches!(state, Some(b'R' | b'D'))
-    })
-}
+/// Everybody, as of now.
+pub(super) struct Table(Vec<Process>);
 
-/// Elsewhere nobody can tell.
-#[cfg(not(target_os = "linux"))]
-pub(super) fn is_at_work(_: &Member) -> bool {
-    false
-}
+impl Table {
+    #[cfg(target_os = "linux")]
+    pub(super) fn read() -> Self {
+        let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
+        let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+        Self(pids.filter_map(Process::read).collect())
+    }
 
-/// The name and the group in a line of /proc/PID/stat, unless the process is dead. The name is in
-/// parentheses, and may hold parentheses and blanks itself.
-#[cfg(target_os = "linux")]
-fn name_and_group(stat: &str) -> Option<(&str, i32)> {
-    let (head, tail) = stat.rsplit_once(')')?;
-    let (_, name) = head.split_once('(')?;
-    let mut fields = tail.split_ascii_whitespace();
-    let state = fields.next()?;
-    let group = fields.nth(1)?.parse().ok()?;
-    (!matches!(state, "Z" | "X")).then_some((name, group))
+    /// Elsewhere nothing is known but the groups.
+    #[cfg(not(target_os = "linux"))]
+    pub(super) fn read() -> Self {
+        Self(Vec::new())
+    }
+
+    /// The children of a process, dead or alive.
+    pub(super) fn children(&self, parent: i32) -> impl Iterator<Item = &Process> {
+        self.0
+            .iter()
+            .filter(move |process| process.parent == parent)
+    }
+
+    /// Those who are `wanted`, and all their descendants, by pid; zombies are not there any more.
+    pub(super) fn trees(&self, wanted: impl Fn(&Process) -> bool) -> Vec<&Process> {
+        let mut found: HashSet<i32> = HashSet::new();
+        // Parents may come after their children.
+        loop {
+            let before = found.len();
+            for process in &self.0 {
+                if found.contains(&process.parent) || wanted(process) {
+                    found.insert(process.pid);
+                }
+            }
+            if found.len() == before {
+                break;
+            }
+        }
+        let found = |process: &&Process| found.contains(&process.pid) && process.is_alive();
+        self.0.iter().filter(found).collect()
+    }
 }
 
 #[cfg(all(test, target_os = "linux"))]
 mod tests {
     use super::*;
 
-    #[test]
-    fn a_name_may_hold_anything() {
-        let line = "4711 (a) R (b) S 1 4700 4700 0 -1";
-        assert_eq!(name_and_group(line), Some(("a) R (b", 4700)));
-        assert_eq!(name_and_group("4711 (a) Z 1 4700 4700 0 -1"), None);
-        assert_eq!(name_and_group(""), None);
+    fn stat(pid: i32, name: &str, state: char, parent: i32, group: i32) -> Option<Process> {
+        let line = format!(
+            "{pid} ({name}) {state} {parent} {group} 7 0 -1 4194304 1 2 3 4 5 6 7 8 20 0 1 0 99 0"
+        );
+        Process::parse(pid, &line)
     }
 
     #[test]
-    fn we_are_a_member_of_our_own_group() {
-        let me = std::process::id().cast_signed();
-        assert!(
-            members(nix::unistd::getpgrp())
-                .iter()
-                .any(|member| member.pid == me)
+    fn a_name_may_hold_anything() {
+        let found = stat(4711, "a) R (b", 'S', 1, 4700).expect("a line");
+        assert_eq!(
+            (&*found.name, found.parent, found.group),
+            ("a) R (b", 1, 4700)
         );
+        assert_eq!(found.start, 99);
+        assert_eq!(Process::parse(1, ""), None);
+    }
+
+    #[test]
+    fn the_dead_are_not_alive() {
+        for (state, alive) in [('S', true), ('D', true), ('T', true), ('Z', false)] {
+            assert_eq!(stat(1, "a", state, 1, 1).expect("a line").is_alive(), alive);
+        }
+    }
+
+    #[test]
+    fn a_tree_is_found_in_any_order() {
+        let lines = [(9, 5), (5, 3), (3, 1), (7, 1), (4, 9)];
+        let table = Table(
+            lines
+                .iter()
+                .filter_map(|&(pid, parent)| stat(pid, "a", 'S', parent, 1))
+                .collect(),
+        );
+        let pids = |wanted: i32| -> Vec<i32> {
+            let found = table.trees(|process| process.pid == wanted);
+            found.iter().map(|process| process.pid).collect()
+        };
+        assert_eq!(pids(5), [9, 5, 4]);
+        assert_eq!(pids(7), [7]);
+    }
+
+    #[test]
+    fn we_are_at_work_and_have_an_environment() {
+        let me = Process::read(std::process::id().cast_signed()).expect("we are there");
+        assert!(me.is_alive() && me.is_at_work());
+        let (name, value) = std::env::vars().next().expect("a test has an environment");
+        assert!(me.has_env(&format!("{name}={value}")));
+        assert!(!me.has_env("NO_SUCH=thing"));
     }
 }

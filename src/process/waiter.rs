@@ -39,9 +39,9 @@ impl Waiter {
             .spawn(move || {
                 loop {
                     let seen = *theirs.0.lock().unwrap_or_else(PoisonError::into_inner);
-                    match next_dead() {
-                        Ok(pid) => dead(pid),
-                        Err(Errno::EINTR) => continue,
+                    match next_dead(true) {
+                        Ok(Some(pid)) => dead(pid),
+                        Ok(None) | Err(Errno::EINTR) => continue,
                         // ECHILD: nothing runs.
                         Err(_) => {}
                     }
@@ -73,17 +73,18 @@ impl Waiter {
     }
 }
 
-/// Blocks until a child is dead, and leaves it as it is (`WNOWAIT`), so that its pid stays ours.
+/// A child that is dead. It is left as it is (`WNOWAIT`), so that its pid stays ours.
 ///
 /// Not through nix: it gives no pid for a child that was killed by a real-time signal.
 #[allow(unsafe_code)]
-fn next_dead() -> Result<Pid, Errno> {
+pub(super) fn next_dead(wait: bool) -> Result<Option<Pid>, Errno> {
     let mut info = MaybeUninit::<libc::siginfo_t>::zeroed();
+    let flags = libc::WEXITED | libc::WNOWAIT | if wait { 0 } else { libc::WNOHANG };
     // SAFETY: `info` is writable and of the type that waitid fills in. All zeroes is a valid
-    // siginfo_t, and `si_pid` is valid to read from one that waitid filled in for WEXITED.
-    unsafe {
-        let flags = libc::WEXITED | libc::WNOWAIT;
+    // siginfo_t, of which `si_pid` may be read: it is 0 if waitid found nobody.
+    let pid = unsafe {
         Errno::result(libc::waitid(libc::P_ALL, 0, info.as_mut_ptr(), flags))?;
-        Ok(Pid::from_raw(info.assume_init().si_pid()))
-    }
+        info.assume_init().si_pid()
+    };
+    Ok((pid != 0).then(|| Pid::from_raw(pid)))
 }

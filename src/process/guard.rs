@@ -1,0 +1,143 @@
+//! Ends what is left of a run when rwatch itself is killed.
+//!
+//! The guard is a process of its own: rwatch's own program under another name. It reads from a
+//! pipe which runs there are, and sleeps. Nobody but rwatch holds the other end, so that the end
+//! of the pipe is the end of rwatch, be it by SIGKILL or for want of memory; then everybody of the
+//! runs that are not over is killed. By that time they have other parents, so that they are known
+//! by their group and by `RWATCH_RUN_ID` in their environment.
+//!
+//! It leads a session of its own and takes no signals, so that what is sent to rwatch's group, or
+//! typed into the terminal, spares it. If it is killed, rwatch starts another one.
+
+use std::collections::HashMap;
+use std::io::{self, BufRead as _, PipeWriter, Write as _};
+use std::os::unix::process::CommandExt as _;
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::{SigSet, Signal, killpg};
+use nix::unistd::{Pid, chdir, setsid};
+
+use super::set::Table;
+
+/// Its name in the process table.
+pub const NAME: &str = "rwatch-guard";
+
+/// How often the guard looks whether anybody is left, and the pause between two looks. Only those
+/// whom even SIGKILL does not end (state D) take so long.
+const ROUNDS: usize = 5000;
+const PAUSE: Duration = Duration::from_millis(1);
+
+/// The guard, as rwatch sees it. When this is dropped the guard goes, and is waited for.
+pub(super) struct Guard {
+    process: Child,
+    pipe: Option<PipeWriter>,
+    started: Instant,
+}
+
+impl Guard {
+    /// Starts the guard.
+    pub(super) fn start() -> io::Result<Self> {
+        let (theirs, ours) = io::pipe()?;
+        let process = Command::new("/proc/self/exe")
+            .arg0(NAME)
+            .env_clear()
+            .stdin(theirs)
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()?;
+        Ok(Self {
+            process,
+            pipe: Some(ours),
+            started: Instant::now(),
+        })
+    }
+
+    /// Whether it lived for a moment at least.
+    pub(super) fn was_of_use(&self) -> bool {
+        self.started.elapsed() > PAUSE * 20
+    }
+
+    pub(super) fn pid(&self) -> i32 {
+        self.process.id().cast_signed()
+    }
+
+    /// A run of this name is about to start.
+    pub(super) fn begin(&mut self, name: &str) {
+        self.say(&format!("begin {name}\n"));
+    }
+
+    /// It has started, as this group.
+    pub(super) fn group(&mut self, name: &str, group: Pid) {
+        self.say(&format!("group {name} {group}\n"));
+    }
+
+    /// It is over.
+    pub(super) fn over(&mut self, name: &str) {
+        self.say(&format!("over {name}\n"));
+    }
+
+    /// If the guard is dead that will be noticed, and another one told everything.
+    fn say(&mut self, line: &str) {
+        if let Some(pipe) = &mut self.pipe {
+            let _ = pipe.write_all(line.as_bytes());
+        }
+    }
+}
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        drop(self.pipe.take());
+        let _ = self.process.wait();
+    }
+}
+
+/// What the guard does all its life.
+pub fn watch_over() {
+    let _ = SigSet::all().thread_block();
+    let _ = setsid();
+    // Not to keep a file system busy.
+    let _ = chdir("/");
+    let mut runs: HashMap<String, Option<Pid>> = HashMap::new();
+    for line in io::stdin().lock().lines().map_while(Result::ok) {
+        match line.split(' ').collect::<Vec<_>>()[..] {
+            ["begin", name] => drop(runs.insert(name.to_owned(), None)),
+            ["group", name, group] => {
+                let group = group.parse().ok().map(Pid::from_raw);
+                runs.insert(name.to_owned(), group);
+            }
+            ["over", name] => drop(runs.remove(name)),
+            _ => {}
+        }
+    }
+    if !runs.is_empty() {
+        end(&runs);
+    }
+}
+
+/// Kills everybody of these runs.
+fn end(runs: &HashMap<String, Option<Pid>>) {
+    let groups: Vec<Pid> = runs.values().copied().flatten().collect();
+    let names: Vec<String> = runs
+        .keys()
+        .map(|name| format!("RWATCH_RUN_ID={name}"))
+        .collect();
+    for _ in 0..ROUNDS {
+        for group in &groups {
+            let _ = killpg(*group, Signal::SIGKILL);
+        }
+        let table = Table::read();
+        let left = table.trees(|process| {
+            groups.iter().any(|group| group.as_raw() == process.group)
+                || names.iter().any(|name| process.has_env(name))
+        });
+        if left.is_empty() {
+            return;
+        }
+        for process in left {
+            process.send(Signal::SIGKILL);
+        }
+        thread::sleep(PAUSE);
+    }
+}
