@@ -35,8 +35,42 @@ pub enum Event {
     Relayed(Signal),
     /// Somebody of the run was at work when it was asked for.
     AtWork { run: RunId },
+    /// The leader of the run was stopped.
+    Halted { run: RunId, why: Halt },
+    /// The leader of the run, which has the terminal, ended because of Ctrl-C.
+    Interrupted { run: RunId },
+    /// rwatch is to be stopped, by Ctrl-Z.
+    Suspended,
+    /// rwatch goes on after it was stopped.
+    Resumed,
+    /// For so long nothing could happen, because rwatch was stopped, and COMMAND with it maybe.
+    Froze(Duration),
+    /// Somebody typed a line that is for rwatch.
+    Pressed(Key),
     /// The deadline that the supervisor named has come.
     Elapsed,
+}
+
+/// Why COMMAND was stopped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Halt {
+    /// It wants the terminal, and is in the background of it.
+    WantsTerminal,
+    /// It has the terminal, and somebody typed Ctrl-Z.
+    CtrlZ,
+}
+
+/// What can be typed as long as COMMAND does not want the terminal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Key {
+    /// `rs` or `r`.
+    Restart,
+    /// `q`.
+    Quit,
+    /// `h`.
+    Help,
+    /// Anything else.
+    Unknown,
 }
 
 /// One life of COMMAND: 1, 2, 3 …
@@ -184,6 +218,8 @@ pub enum StartReason {
     Change,
     /// The run before it exited.
     Exit,
+    /// Somebody asked for it.
+    Manual,
 }
 
 impl fmt::Display for StartReason {
@@ -192,6 +228,7 @@ impl fmt::Display for StartReason {
             Self::Start => "start",
             Self::Change => "change",
             Self::Exit => "exit",
+            Self::Manual => "manual",
         })
     }
 }

@@ -21,6 +21,7 @@
 //! | [`runtime`] | the loop |
 //! | [`process`] | pids |
 //! | [`watch`] | paths: what is watched, what counts, what happened |
+//! | [`terminal`] | the terminal: who has it, its modes, the keys |
 //! | [`signals`] | the signals that rwatch is sent |
 //! | [`reporter`] | what rwatch says |
 //! | [`text`] | names and durations for people |
@@ -34,6 +35,7 @@ mod reporter;
 mod runtime;
 mod signals;
 mod supervisor;
+mod terminal;
 mod text;
 mod watch;
 

@@ -23,8 +23,9 @@ use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Child, Command, ExitStatus};
 
 use nix::errno::Errno;
-use nix::sys::signal::{Signal, kill, killpg};
-use nix::sys::wait::{Id, WaitPidFlag, waitid, waitpid};
+use nix::libc;
+use nix::sys::signal::{SigHandler, SigSet, SigmaskHow, Signal, kill, killpg};
+use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid, waitpid};
 use nix::unistd::{Pid, getpid};
 
 use self::guard::Guard;
@@ -32,15 +33,26 @@ pub use self::guard::{NAME as GUARD, watch_over};
 pub use self::launch::Launch;
 pub use self::set::Member;
 use self::set::{Process, Table};
+pub use self::waiter::News;
 use self::waiter::Waiter;
-use crate::event::{Changes, Event, ExitReason, RunId, SpawnFailure, StartReason};
+use crate::event::{Changes, Event, ExitReason, Halt, RunId, SpawnFailure, StartReason};
 
 /// How often those are looked for who came while the others were killed.
 const SWEEPS: usize = 50;
 
+/// What COMMAND is to start with, whatever rwatch needs for itself.
+#[derive(Clone, Copy, Debug)]
+pub struct Given {
+    /// The signals that are blocked.
+    pub blocked: SigSet,
+    /// Whether SIGPIPE is ignored: what Rust's runtime makes of it is another matter.
+    pub ignores_pipe: bool,
+}
+
 /// The runs that are not over, and the means to start, signal and reap them.
 pub struct Processes {
     launch: Launch,
+    given: Given,
     runs: Vec<Run>,
     waiter: Waiter,
     guard: Option<Guard>,
@@ -63,9 +75,13 @@ struct Run {
 }
 
 impl Processes {
-    /// Prepares to start `launch`. From now on `dead` is called, from another thread, whenever a
-    /// child is dead and waits for [`Processes::reap`].
-    pub fn new(launch: Launch, dead: impl Fn(Pid) + Send + 'static) -> io::Result<Self> {
+    /// Prepares to start `launch`. From now on `news` is called, from another thread, whenever a
+    /// child is dead or stopped and waits for [`Processes::take_in`].
+    pub fn new(
+        launch: Launch,
+        given: Given,
+        news: impl Fn(News) + Send + 'static,
+    ) -> io::Result<Self> {
         #[cfg(target_os = "linux")]
         nix::sys::prctl::set_child_subreaper(true)?;
         // Before anything is started.
@@ -78,8 +94,9 @@ impl Processes {
         };
         Ok(Self {
             launch,
+            given,
             runs: Vec::new(),
-            waiter: Waiter::start(dead)?,
+            waiter: Waiter::start(news)?,
             guard: None,
             strangers,
         })
@@ -101,7 +118,10 @@ impl Processes {
         if let Some(guard) = &mut self.guard {
             guard.begin(&name);
         }
-        let leader = command.spawn().map_err(|error| {
+        if self.given.ignores_pipe {
+            ignore_pipe(&mut command);
+        }
+        let leader = self.as_given(|| command.spawn()).map_err(|error| {
             if let Some(guard) = &mut self.guard {
                 guard.over(&name);
             }
@@ -125,6 +145,16 @@ impl Processes {
         }
         self.waiter.resume();
         Ok(group.as_raw())
+    }
+
+    /// Does what hands down the signal mask.
+    fn as_given<T>(&self, work: impl FnOnce() -> T) -> T {
+        let ours = self.given.blocked.thread_swap_mask(SigmaskHow::SIG_SETMASK);
+        let done = work();
+        if let Ok(ours) = ours {
+            let _ = ours.thread_set_mask();
+        }
+        done
     }
 
     /// Sets a guard over the runs. Where there can be none for the moment, the next start tries
@@ -194,6 +224,20 @@ impl Processes {
         }
     }
 
+    /// Stops the group of the run as Ctrl-Z does.
+    pub fn suspend(&self, id: RunId) {
+        if let Some(group) = self.group(id) {
+            let _ = killpg(group, Signal::SIGTSTP);
+        }
+    }
+
+    /// Wakes the group of the run.
+    pub fn resume(&self, id: RunId) {
+        if let Some(group) = self.group(id) {
+            let _ = killpg(group, Signal::SIGCONT);
+        }
+    }
+
     /// Sends `signal` to the leader of the run alone.
     pub fn relay(&self, id: RunId, signal: Signal) {
         let run = self.index(id).map(|index| &self.runs[index]);
@@ -205,9 +249,16 @@ impl Processes {
     /// Who of the run is still there.
     pub fn remaining(&self, id: RunId) -> Vec<Member> {
         let table = Table::read();
-        let members = self.index(id).map(|index| self.members(index, &table));
-        let members = members.into_iter().flatten().cloned();
-        members.map(Member::from).collect()
+        let Some(index) = self.index(id) else {
+            return Vec::new();
+        };
+        let members = self.members(index, &table).into_iter();
+        let member = |process: &Process| Member {
+            pid: process.pid,
+            name: process.name.clone(),
+            is_outside: process.group != self.runs[index].group.as_raw(),
+        };
+        members.map(member).collect()
     }
 
     /// Whether anybody of the run runs at this moment, or waits for a disk.
@@ -251,8 +302,42 @@ impl Processes {
         }
     }
 
+    /// Takes in what has become of a child, and tells what that means for the runs.
+    pub fn take_in(&mut self, news: News) -> Vec<Event> {
+        match news {
+            News::Dead(pid) => self.reap(pid),
+            News::Stopped(pid) => {
+                let event = self.halted(pid);
+                self.waiter.resume();
+                event.into_iter().collect()
+            }
+        }
+    }
+
+    /// Why a child was stopped, if it is the leader of a run. Whoever sent it SIGSTOP had a reason.
+    fn halted(&self, pid: Pid) -> Option<Event> {
+        let stopped = waitid(Id::Pid(pid), WaitPidFlag::WSTOPPED | WaitPidFlag::WNOHANG);
+        let run = self.runs.iter().find(|run| run.group == pid)?.id;
+        let why = match stopped {
+            Ok(WaitStatus::Stopped(_, Signal::SIGTTIN | Signal::SIGTTOU)) => Halt::WantsTerminal,
+            Ok(WaitStatus::Stopped(_, Signal::SIGTSTP)) => Halt::CtrlZ,
+            _ => return None,
+        };
+        Some(Event::Halted { run, why })
+    }
+
+    /// How the leader of the run ended, if it has.
+    pub fn ended(&self, id: RunId) -> Option<ExitReason> {
+        self.runs[self.index(id)?].ended
+    }
+
+    /// The process group of the run.
+    pub fn group(&self, id: RunId) -> Option<Pid> {
+        Some(self.runs[self.index(id)?].group)
+    }
+
     /// Reaps a dead child and all others that are dead, and tells what that means for the runs.
-    pub fn reap(&mut self, dead: Pid) -> Vec<Event> {
+    fn reap(&mut self, dead: Pid) -> Vec<Event> {
         let mut events = Vec::new();
         let mut next = Some(dead);
         while let Some(dead) = next {
@@ -327,10 +412,23 @@ const LOOK: WaitPidFlag = WaitPidFlag::WNOHANG.union(WaitPidFlag::WNOWAIT);
 
 /// Another child that is dead and not reaped, if it is not `last`, which could not be reaped then.
 fn next_dead(last: Pid) -> Option<Pid> {
-    waiter::next_dead(false)
-        .ok()
-        .flatten()
-        .filter(|dead| *dead != last)
+    match waiter::next_news(libc::WEXITED | libc::WNOHANG) {
+        Ok(Some(News::Dead(dead))) if dead != last => Some(dead),
+        _ => None,
+    }
+}
+
+/// Has COMMAND start with SIGPIPE ignored, which the library would set to what it is by default.
+#[allow(unsafe_code)]
+fn ignore_pipe(command: &mut Command) {
+    // SAFETY: between fork and exec only async-signal-safe functions may be called, and
+    // sigaction(2) is one.
+    unsafe {
+        command.pre_exec(|| {
+            nix::sys::signal::signal(Signal::SIGPIPE, SigHandler::SigIgn)?;
+            Ok(())
+        });
+    }
 }
 
 /// Whether nobody is in the group. A zombie counts as somebody (kill(2)): those that are ours

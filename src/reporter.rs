@@ -111,6 +111,25 @@ impl Reporter {
         }
     }
 
+    /// Names who went into the background; who is merely slower than COMMAND is not worth a line.
+    pub fn daemons(&self, members: &[Member]) {
+        let daemons = members.iter().filter(|member| member.is_outside).cloned();
+        let daemons: Vec<Member> = daemons.collect();
+        if !daemons.is_empty() {
+            let text = format!(
+                "left {} behind in the background, stopping: rwatch needs a command that stays in the foreground",
+                names(&daemons)
+            );
+            self.line(Tone::Warning, &text);
+        }
+    }
+
+    /// Says that COMMAND waits for the terminal, which is not to be had.
+    pub fn no_terminal(&self) {
+        let text = "the command wants to read from the terminal, and waits: rwatch was started in the background";
+        self.line(Tone::Warning, text);
+    }
+
     /// Answers a question, which is the only thing that goes to standard output.
     pub fn answer(text: &str) {
         let _ = writeln!(io::stdout(), "{text}");
@@ -171,11 +190,18 @@ impl Reporter {
             Message::Stopping { signal, why } => {
                 let why = match why {
                     StopReason::Change => "a change",
+                    StopReason::ByHand => "a request to restart",
                     StopReason::Leftovers => "others that it left behind",
-                    StopReason::Asked => "a request",
+                    StopReason::Asked => "a request to end",
                 };
                 (Tone::Detail, format!("sending {signal} because of {why}"))
             }
+            Message::ByHand => (Tone::Start, "restarting by hand".to_owned()),
+            Message::Help => (
+                Tone::Plain,
+                "type rs or r to restart, q to quit, h for this; Ctrl-C ends everything".to_owned(),
+            ),
+            Message::NoKey => (Tone::Plain, "no such key; h lists the keys".to_owned()),
             Message::Killing => (Tone::Plain, "sending SIGKILL".to_owned()),
         }
     }
@@ -357,19 +383,10 @@ fn failure_text(failure: &SpawnFailure) -> String {
 }
 
 fn remaining_text(members: &[Member], hope: Hope) -> Option<String> {
-    /// So many are named.
-    const NAMED: usize = 8;
     if members.is_empty() {
         return None;
     }
-    let mut text = String::from("still waiting for ");
-    for (place, member) in members.iter().take(NAMED).enumerate() {
-        let gap = if place == 0 { "" } else { ", " };
-        let _ = write!(text, "{gap}{} {}", member.pid, shown(member.name.as_ref()));
-    }
-    if members.len() > NAMED {
-        let _ = write!(text, " and {} more", members.len() - NAMED);
-    }
+    let mut text = format!("still waiting for {}", names(members));
     match hope {
         Hope::CtrlC => text.push_str("; Ctrl-C again kills them"),
         Hope::Kill(after) => {
@@ -381,6 +398,20 @@ fn remaining_text(members: &[Member], hope: Hope) -> Option<String> {
         Hope::None => {}
     }
     Some(text)
+}
+
+/// Pids and names, as many as can be read.
+fn names(members: &[Member]) -> String {
+    const NAMED: usize = 8;
+    let named = members.iter().take(NAMED);
+    let named: Vec<String> = named
+        .map(|member| format!("{} {}", member.pid, shown(member.name.as_ref())))
+        .collect();
+    let mut text = named.join(", ");
+    if members.len() > NAMED {
+        let _ = write!(text, " and {} more", members.len() - NAMED);
+    }
+    text
 }
 
 fn changed_text(path: &Path, more: usize) -> String {

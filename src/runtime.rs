@@ -3,26 +3,32 @@
 //! One channel brings everything, one `recv_timeout` waits for it: at rest every thread of rwatch
 //! is blocked. Whatever is started, signalled or reaped is so from this thread alone.
 
-use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
-use std::time::Instant;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
-use nix::unistd::Pid;
+use nix::sys::signal::Signal;
 
 use crate::config::Config;
-use crate::event::{Event, Note};
-use crate::process::Processes;
+use crate::event::{Event, ExitReason, Halt, Note, RunId};
+use crate::process::{Given, News, Processes};
 use crate::reporter::Reporter;
 use crate::signals;
 use crate::supervisor::{Action, Outcome, Supervisor};
+use crate::terminal::Terminal;
 use crate::watch::{Report, Watch};
+
+/// How often it is looked whether time passes, in the middle of a stop.
+const TICK: Duration = Duration::from_millis(250);
+/// Who is so late was not busy, but stopped.
+const FROZEN: Duration = Duration::from_secs(1);
 
 /// What the other threads send.
 enum Fact {
     /// Something to decide on.
     Event(Event),
-    /// A child is dead and not reaped.
-    Dead(Pid),
+    /// Something has become of a child.
+    Child(News),
     /// Something to tell the user.
     Note(Note),
     /// Something that ends rwatch.
@@ -35,11 +41,17 @@ enum Fact {
 /// If it cannot be watched, signalled or waited for; nothing is left running then.
 pub fn run(config: Config, reporter: &Reporter) -> anyhow::Result<Outcome> {
     let (facts, inbox) = channel();
+    let (blocked, ignores_pipe) = signals::given();
+    let given = Given {
+        blocked,
+        ignores_pipe,
+    };
     // Signals first: nothing must be left behind, whenever one comes.
     signals::listen(sender(&facts, Fact::Event)).context("cannot listen for signals")?;
     let mut world = World {
-        processes: Processes::new(config.launch, sender(&facts, Fact::Dead))
+        processes: Processes::new(config.launch, given, sender(&facts, Fact::Child))
             .context("cannot wait for children")?,
+        terminal: Terminal::open(sender(&facts, Fact::Event)),
         watch: config
             .watch
             .map(|spec| Watch::start(spec, sender(&facts, fact)))
@@ -54,11 +66,13 @@ pub fn run(config: Config, reporter: &Reporter) -> anyhow::Result<Outcome> {
     loop {
         let fact = match supervisor.deadline() {
             None => inbox.recv().map_err(RecvTimeoutError::from),
-            Some(at) => inbox.recv_timeout(at.saturating_duration_since(Instant::now())),
+            Some(at) => wait(&inbox, at, supervisor.is_stopping()),
         };
         let mut events = match fact {
+            // The terminal is gone, and nohup stands against what that means.
+            Ok(Fact::Event(Event::Asked(signal))) if signals::is_ignored(signal) => continue,
             Ok(Fact::Event(event)) => vec![event],
-            Ok(Fact::Dead(pid)) => world.processes.reap(pid),
+            Ok(Fact::Child(news)) => world.take_in(news),
             Ok(Fact::Note(note)) => {
                 reporter.note(&note);
                 continue;
@@ -82,9 +96,30 @@ pub fn run(config: Config, reporter: &Reporter) -> anyhow::Result<Outcome> {
     }
 }
 
+/// Waits until `at` for a fact. In the middle of a stop it is noticed when rwatch itself was stopped
+/// for a while, as by SIGSTOP or a freezer: COMMAND may have been, too, and is not to be killed for
+/// what it had no time to do.
+fn wait(inbox: &Receiver<Fact>, at: Instant, stopping: bool) -> Result<Fact, RecvTimeoutError> {
+    loop {
+        let now = Instant::now();
+        let left = at.saturating_duration_since(now);
+        let short = if stopping { left.min(TICK) } else { left };
+        let fact = inbox.recv_timeout(short);
+        let late = now.elapsed().saturating_sub(short);
+        match fact {
+            Err(RecvTimeoutError::Timeout) if stopping && late > FROZEN => {
+                return Ok(Fact::Event(Event::Froze(late)));
+            }
+            Err(RecvTimeoutError::Timeout) if short < left => {}
+            fact => return fact,
+        }
+    }
+}
+
 /// What actions act on.
 struct World<'a> {
     processes: Processes,
+    terminal: Option<Terminal>,
     watch: Option<Watch>,
     reporter: &'a Reporter,
 }
@@ -113,6 +148,9 @@ impl World<'_> {
                 return vec![Event::AtWork { run }];
             }
             Action::Look { .. } => {}
+            Action::Lend { run } => self.lend(run),
+            Action::Suspend { run } => return vec![self.suspend(run)],
+            Action::NameDaemons { run } => self.reporter.daemons(&self.processes.remaining(run)),
             Action::Relay { run, signal } => self.processes.relay(run, signal),
             Action::Collect { order } => {
                 if let Some(watch) = &self.watch {
@@ -129,6 +167,73 @@ impl World<'_> {
         }
         Vec::new()
     }
+
+    /// Takes in what has become of a child. The terminal comes back before anybody hears that the
+    /// run is over.
+    fn take_in(&mut self, news: News) -> Vec<Event> {
+        let lent = self.terminal.as_ref().is_some_and(Terminal::is_lent);
+        let mut events = Vec::new();
+        for event in self.processes.take_in(news) {
+            let ended = match event {
+                Event::Emptied { run, reason } => Some((run, Some(reason))),
+                Event::Exited { run } => Some((run, self.processes.ended(run))),
+                // Typed into a terminal that COMMAND does not have it is a signal like any other.
+                Event::Halted {
+                    why: Halt::CtrlZ, ..
+                } if !lent => continue,
+                _ => None,
+            };
+            if let Some((run, reason)) = ended
+                && lent
+                && reason.is_some_and(is_of_ctrl_c)
+            {
+                events.push(Event::Interrupted { run });
+            }
+            if let (Event::Emptied { .. }, Some(terminal)) = (&event, &mut self.terminal) {
+                terminal.take_back();
+            }
+            events.push(event);
+        }
+        events
+    }
+
+    /// Gives the terminal to a run that asked for it.
+    fn lend(&mut self, run: RunId) {
+        let Some(group) = self.processes.group(run) else {
+            return;
+        };
+        let lent = |terminal: &mut Terminal| terminal.lend(group);
+        if self.terminal.as_mut().is_some_and(lent) {
+            self.processes.resume(run);
+        } else if self.terminal.is_none() {
+            self.reporter.no_terminal();
+        }
+    }
+
+    /// Stops the run and rwatch, until a shell wakes them; how long that took.
+    fn suspend(&mut self, run: Option<RunId>) -> Event {
+        if let Some(run) = run {
+            self.processes.suspend(run);
+        }
+        if let Some(terminal) = &mut self.terminal {
+            terminal.suspend();
+        }
+        let before = Instant::now();
+        signals::stop();
+        let stopped = before.elapsed();
+        if let Some(terminal) = &mut self.terminal {
+            terminal.resume();
+        }
+        if let Some(run) = run {
+            self.processes.resume(run);
+        }
+        Event::Froze(stopped)
+    }
+}
+
+/// Whether COMMAND died of Ctrl-C, or says so as a shell would.
+fn is_of_ctrl_c(reason: ExitReason) -> bool {
+    reason.code() == ExitReason::Signal(Signal::SIGINT as i32).code()
 }
 
 fn fact(report: Report) -> Fact {

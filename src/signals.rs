@@ -5,10 +5,11 @@
 
 use std::io;
 use std::mem::MaybeUninit;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use nix::libc;
-use nix::sys::signal::Signal;
+use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, raise, sigaction};
 use signal_hook::iterator::Signals;
 
 use crate::event::Event;
@@ -28,6 +29,7 @@ pub fn listen(send: impl Fn(Event) + Send + 'static) -> io::Result<()> {
     let wanted = ASKING
         .into_iter()
         .chain(RELAYED)
+        .chain([Signal::SIGTSTP, Signal::SIGCONT])
         .filter(|signal| !is_ignored(*signal));
     // Children of somebody who ignores it leave no trace (wait(2)).
     let wanted = wanted.chain(is_ignored(Signal::SIGCHLD).then_some(Signal::SIGCHLD));
@@ -35,9 +37,14 @@ pub fn listen(send: impl Fn(Event) + Send + 'static) -> io::Result<()> {
     thread::Builder::new()
         .name("signals".to_owned())
         .spawn(move || {
+            // Whoever started us may have blocked them: then COMMAND is to have them blocked, but we
+            // are not to be deaf.
+            let _ = SigSet::all().thread_unblock();
             for number in signals.forever() {
                 match Signal::try_from(number) {
                     Ok(signal) if ASKING.contains(&signal) => send(Event::Asked(signal)),
+                    Ok(Signal::SIGTSTP) => send(Event::Suspended),
+                    Ok(Signal::SIGCONT) => send(Event::Resumed),
                     Ok(Signal::SIGCHLD) | Err(_) => {}
                     Ok(signal) => send(Event::Relayed(signal)),
                 }
@@ -53,9 +60,51 @@ pub fn die_of(signal: Signal) {
     let _ = signal_hook::low_level::emulate_default_handler(signal as libc::c_int);
 }
 
+/// Stops rwatch as Ctrl-Z would have, if the signal had never been caught; comes back when it goes
+/// on. Where no shell could wake it (its group is orphaned) the kernel does not stop it at all.
+#[allow(unsafe_code)]
+pub fn stop() {
+    let default = SigAction::new(SigHandler::SigDfl, SaFlags::empty(), SigSet::empty());
+    // SAFETY: the default action runs no code of ours, and the handler that is put back was there
+    // before.
+    unsafe {
+        let Ok(ours) = sigaction(Signal::SIGTSTP, &default) else {
+            return;
+        };
+        let _ = raise(Signal::SIGTSTP);
+        let _ = sigaction(Signal::SIGTSTP, &ours);
+    }
+}
+
+/// What COMMAND is to start with, and blocks what would stop rwatch in the background of a
+/// terminal where `stty tostop` is set. To be called before there is another thread.
+pub fn given() -> (SigSet, bool) {
+    let blocked = SigSet::thread_get_mask().unwrap_or_else(|_| SigSet::empty());
+    let _ = SigSet::from(Signal::SIGTTOU).thread_block();
+    (blocked, PIPE_WAS_IGNORED.load(Ordering::Relaxed))
+}
+
+/// Whether SIGPIPE was ignored before the runtime of Rust came, which always ignores it.
+static PIPE_WAS_IGNORED: AtomicBool = AtomicBool::new(false);
+
+/// Looks before `main`, and before the runtime (System V ABI, "Initialization and Termination
+/// Functions").
+#[cfg(target_os = "linux")]
+#[allow(unsafe_code)]
+#[used]
+// SAFETY: what is in this section is called once, without arguments that it needs, and it calls
+// nothing that needs the runtime.
+#[unsafe(link_section = ".init_array")]
+static LOOK_AT_PIPE: extern "C" fn() = {
+    extern "C" fn look() {
+        PIPE_WAS_IGNORED.store(is_ignored(Signal::SIGPIPE), Ordering::Relaxed);
+    }
+    look
+};
+
 /// Whether the signal is ignored, as set by whoever started us.
 #[allow(unsafe_code)]
-fn is_ignored(signal: Signal) -> bool {
+pub fn is_ignored(signal: Signal) -> bool {
     let mut action = MaybeUninit::<libc::sigaction>::zeroed();
     // SAFETY: with no new action sigaction(2) only writes the current one to `action`, of which
     // all zeroes is a valid value.

@@ -25,7 +25,8 @@ use self::burst::{Burst, Over, Verdict};
 pub use self::looping::LoopStage;
 use self::looping::{JUST_NOW, Loop};
 use crate::event::{
-    Activity, Change, ChangeKind, Changes, Event, ExitReason, RunId, SpawnFailure, StartReason,
+    Activity, Change, ChangeKind, Changes, Event, ExitReason, Halt, Key, RunId, SpawnFailure,
+    StartReason,
 };
 use crate::policy::{Policy, RestartWhen};
 
@@ -49,6 +50,12 @@ pub enum Action {
     Relay { run: RunId, signal: Signal },
     /// Look whether anybody of the run is at work, and say so with [`Event::AtWork`].
     Look { run: RunId },
+    /// Give the terminal to the run, and wake it.
+    Lend { run: RunId },
+    /// Stop the run, if there is one, and then rwatch itself.
+    Suspend { run: Option<RunId> },
+    /// Name who of the run went into the background.
+    NameDaemons { run: RunId },
     /// Ask what happened in the burst. Unless it is an order, a burst that is known not to be
     /// over may be answered with [`Event::Unsettled`].
     Collect { order: bool },
@@ -98,6 +105,12 @@ pub enum Message {
     Killing,
     /// COMMAND seems to restart itself, by writing this path.
     Looping { path: PathBuf, stage: LoopStage },
+    /// COMMAND restarts because somebody asked for it.
+    ByHand,
+    /// Which keys there are.
+    Help,
+    /// There is no such key.
+    NoKey,
     /// A change joins the start that is pending already.
     Joined { path: PathBuf, more: usize },
 }
@@ -120,6 +133,8 @@ pub enum Next {
 pub enum StopReason {
     /// A watched file changed.
     Change,
+    /// Somebody asked for a restart.
+    ByHand,
     /// Its leader exited and left others behind.
     Leftovers,
     /// Somebody asked rwatch to end.
@@ -143,7 +158,8 @@ pub enum Hope {
 /// watched, else the end with COMMAND's code; `policy` is a pause, the wait or the end, as the
 /// restart policy and the budget have it; `+burst` is what every activity does: it begins or
 /// prolongs the burst, which makes the change *certain* at once or later; `-burst` ends one that is
-/// not certain.
+/// not certain; *later* is every deadline. `restart` and `quit` are `Pressed`; the other keys do the
+/// same everywhere.
 ///
 /// | | `Arming` | `Waiting` | `Settling` | `BackingOff` | `Running` | `Stopping` to restart | `Stopping` by itself | `Stopping` to end | `Finished` |
 /// |---|---|---|---|---|---|---|---|---|---|
@@ -158,6 +174,13 @@ pub enum Hope {
 /// | `Emptied` | · | · | · | · | policy | start, or settle | policy | end | · |
 /// | `Asked` | end | end | end | end | stop to end | end instead | end instead | SIGINT again: kill | · |
 /// | `AtWork` | · | · | · | · | · | noted | · | · | · |
+/// | `Halted` | · | · | · | · | lend, or suspend | lend, or suspend | lend, or suspend | lend, or suspend | · |
+/// | `Interrupted` | · | · | · | · | end | end instead | end instead | · | · |
+/// | `Suspended` | suspend | suspend | suspend | suspend | suspend | suspend | suspend | suspend | · |
+/// | `Resumed` | · | · | · | · | lend if wanted | lend if wanted | lend if wanted | lend if wanted | · |
+/// | `Froze` | later | later | later | later | later | later | later | later | · |
+/// | restart | · | start | · | start | stop to restart | · | restart instead | · | · |
+/// | quit | end | end | end | end | stop to end | end instead | end instead | · | · |
 /// | `Relayed` | · | · | · | · | relay | relay | relay | relay | · |
 /// | `Elapsed` | · | · | collect | start | · | name, kill | name, kill | name, kill | · |
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -230,6 +253,10 @@ pub struct Supervisor {
     unanswered: u32,
     /// How many of `changes` the user was told about.
     announced: usize,
+    /// Whether the next start is one that somebody asked for.
+    by_hand: bool,
+    /// Whether the run has asked for the terminal.
+    wants_terminal: bool,
     actions: Vec<Action>,
 }
 
@@ -252,8 +279,15 @@ impl Supervisor {
             ending: None,
             unanswered: 0,
             announced: 0,
+            by_hand: false,
+            wants_terminal: false,
             actions: Vec::new(),
         }
+    }
+
+    /// Whether COMMAND is on its way down, so that time matters to it.
+    pub fn is_stopping(&self) -> bool {
+        matches!(self.state, State::Stopping { .. })
     }
 
     /// When [`Event::Elapsed`] is due. None: there is nothing to do until something happens.
@@ -284,6 +318,12 @@ impl Supervisor {
             Event::Asked(signal) => self.asked(now, signal),
             Event::Relayed(signal) => self.relayed(signal),
             Event::AtWork { run } => self.at_work(run),
+            Event::Halted { run, why } => self.halted(run, why),
+            Event::Interrupted { run } => self.interrupted(now, run),
+            Event::Suspended => self.suspended(),
+            Event::Resumed => self.resumed(),
+            Event::Froze(time) => self.froze(time),
+            Event::Pressed(key) => self.pressed(now, key),
             Event::Elapsed => self.elapsed(now),
         }
         std::mem::take(&mut self.actions)
@@ -549,6 +589,7 @@ impl Supervisor {
         match self.state {
             State::Running { run, since } if run == exited => {
                 let ran = now.duration_since(since);
+                self.actions.push(Action::NameDaemons { run });
                 self.stop(now, run, Then::Policy { ran }, StopReason::Leftovers);
             }
             State::Arming
@@ -628,14 +669,19 @@ impl Supervisor {
         }
     }
 
-    /// Ctrl-C is SIGINT, once, to everybody of the run, as the terminal would have sent it; the
-    /// second one kills. Anything else is answered with the stop signal.
     fn asked(&mut self, now: Instant, signal: Signal) {
-        let ctrl_c = signal == Signal::SIGINT;
-        let end = Then::End(Outcome::Signal(signal));
+        self.end(now, Outcome::Signal(signal));
+    }
+
+    /// Ends COMMAND, and then rwatch. Ctrl-C is SIGINT, once, to everybody of the run, as the
+    /// terminal would have sent it; the second one kills. Anything else is answered with the stop
+    /// signal.
+    fn end(&mut self, now: Instant, outcome: Outcome) {
+        let ctrl_c = outcome == Outcome::Signal(Signal::SIGINT);
+        let end = Then::End(outcome);
         match &mut self.state {
             State::Arming | State::Waiting | State::Settling | State::BackingOff { .. } => {
-                self.finish(Outcome::Signal(signal));
+                self.finish(outcome);
             }
             State::Running { run, .. } => {
                 let run = *run;
@@ -661,6 +707,126 @@ impl Supervisor {
                 }
             }
             State::Finished => {}
+        }
+    }
+
+    /// The run that is not over, if there is one.
+    fn live(&self) -> Option<RunId> {
+        match self.state {
+            State::Running { run, .. } | State::Stopping { run, .. } => Some(run),
+            State::Arming
+            | State::Waiting
+            | State::Settling
+            | State::BackingOff { .. }
+            | State::Finished => None,
+        }
+    }
+
+    /// Also one that is being stopped gets the terminal: it may want to leave it as it found it.
+    fn halted(&mut self, halted: RunId, why: Halt) {
+        match (self.live(), why) {
+            (Some(run), Halt::WantsTerminal) if run == halted => {
+                self.wants_terminal = true;
+                self.actions.push(Action::Lend { run });
+            }
+            (Some(run), Halt::CtrlZ) if run == halted => self.suspended(),
+            (Some(_) | None, _) => {}
+        }
+    }
+
+    /// Ctrl-C reached COMMAND alone, and COMMAND died of it.
+    fn interrupted(&mut self, now: Instant, interrupted: RunId) {
+        let end = Then::End(Outcome::Signal(Signal::SIGINT));
+        match &mut self.state {
+            State::Running { run, .. } if *run == interrupted => {
+                self.burst = None;
+                // Whoever of it did not have the terminal knows of nothing.
+                self.stop(now, interrupted, end, StopReason::Asked);
+            }
+            State::Stopping { run, then, .. } if *run == interrupted => {
+                if !matches!(then, Then::End(_)) {
+                    *then = end;
+                }
+                self.burst = None;
+            }
+            State::Arming
+            | State::Waiting
+            | State::Settling
+            | State::BackingOff { .. }
+            | State::Running { .. }
+            | State::Stopping { .. }
+            | State::Finished => {}
+        }
+    }
+
+    fn suspended(&mut self) {
+        if self.state != State::Finished {
+            let run = self.live();
+            self.actions.push(Action::Suspend { run });
+        }
+    }
+
+    fn resumed(&mut self) {
+        if let Some(run) = self.live().filter(|_| self.wants_terminal) {
+            self.actions.push(Action::Lend { run });
+        }
+    }
+
+    /// Puts everything off that is due some time.
+    fn froze(&mut self, time: Duration) {
+        match &mut self.state {
+            State::BackingOff { until, .. } => *until += time,
+            State::Running { since, .. } => *since += time,
+            State::Stopping { stop, .. } => {
+                for at in [&mut stop.name_at, &mut stop.kill_at].into_iter().flatten() {
+                    *at += time;
+                }
+            }
+            State::Arming | State::Waiting | State::Settling | State::Finished => {}
+        }
+        if let Some(burst) = &mut self.burst {
+            burst.put_off(time);
+        }
+    }
+
+    fn pressed(&mut self, now: Instant, key: Key) {
+        match key {
+            Key::Restart => self.restart_by_hand(now),
+            Key::Quit => self.end(now, Outcome::Code(0)),
+            Key::Help => self.say(Message::Help),
+            Key::Unknown => self.say(Message::NoKey),
+        }
+    }
+
+    fn restart_by_hand(&mut self, now: Instant) {
+        self.budget.restore();
+        match &mut self.state {
+            State::Waiting | State::BackingOff { .. } => {
+                self.say(Message::ByHand);
+                self.spawn(now, StartReason::Manual);
+            }
+            State::Running { run, .. } => {
+                let run = *run;
+                self.by_hand = true;
+                self.say(Message::ByHand);
+                self.stop(now, run, Then::Restart, StopReason::ByHand);
+            }
+            State::Stopping {
+                then: then @ Then::Policy { .. },
+                ..
+            } => {
+                *then = Then::Restart;
+                self.by_hand = true;
+                self.say(Message::ByHand);
+            }
+            // It starts as soon as it can, or never more.
+            State::Arming
+            | State::Settling
+            | State::Stopping {
+                then: Then::Restart | Then::End(_),
+                ..
+            }
+            | State::Finished => {}
         }
     }
 
@@ -733,6 +899,10 @@ impl Supervisor {
     }
 
     fn spawn(&mut self, now: Instant, reason: StartReason) {
+        // What changed in the meantime is the better reason.
+        let by_hand = std::mem::take(&mut self.by_hand) && self.changes.len() == 0;
+        let reason = if by_hand { StartReason::Manual } else { reason };
+        self.wants_terminal = false;
         self.run = self.run.next();
         self.announced = 0;
         self.ending = None;

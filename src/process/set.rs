@@ -21,6 +21,8 @@ pub struct Member {
     pub pid: i32,
     /// The name of its program, as the kernel has it.
     pub name: String,
+    /// Whether it has left the process group.
+    pub is_outside: bool,
 }
 
 /// A line of the process table (proc_pid_stat(5)).
@@ -122,15 +124,6 @@ impl Process {
     #[cfg(not(target_os = "linux"))]
     pub(super) fn has_env(&self, _: &str) -> bool {
         false
-    }
-}
-
-impl From<Process> for Member {
-    fn from(process: Process) -> Self {
-        Self {
-            pid: process.pid,
-            name: process.name,
-        }
     }
 }
 

@@ -1,4 +1,5 @@
-//! Waits for children to die. The only thread that blocks on them, and it never reaps.
+//! Waits for children to die or to be stopped. The only thread that blocks on them, and it never
+//! reaps.
 
 use std::io;
 use std::mem::MaybeUninit;
@@ -9,38 +10,46 @@ use nix::errno::Errno;
 use nix::libc;
 use nix::unistd::Pid;
 
+/// What has become of a child.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum News {
+    /// It is dead, and not reaped.
+    Dead(Pid),
+    /// It is stopped, and nobody has asked why.
+    Stopped(Pid),
+}
+
 /// The thread that waits.
 ///
-/// A child that is dead and not reaped is reported again by every waitid(2). So the thread
-/// reports it once and then waits for [`Waiter::resume`]: something was reaped, or started.
+/// What nobody has taken in is reported again by every waitid(2). So the thread reports it once and then waits for [`Waiter::resume`]: something was reaped, or started.
 pub(super) struct Waiter {
     /// Counts what was reaped or started.
     turn: Arc<(Mutex<u64>, Condvar)>,
     #[cfg(not(target_os = "linux"))]
-    dead: Arc<dyn Fn(Pid) + Send + Sync>,
+    news: Arc<dyn Fn(News) + Send + Sync>,
 }
 
 impl Waiter {
-    /// Starts the thread. It calls `dead` once for every child that dies.
-    pub(super) fn start(dead: impl Fn(Pid) + Send + 'static) -> io::Result<Self> {
+    /// Starts the thread. It calls `news` once for every child that dies or is stopped.
+    pub(super) fn start(news: impl Fn(News) + Send + 'static) -> io::Result<Self> {
         let turn = Arc::new((Mutex::new(0), Condvar::new()));
         let theirs = Arc::clone(&turn);
         #[cfg(not(target_os = "linux"))]
-        let (dead, shared) = {
-            let shared: Arc<dyn Fn(Pid) + Send + Sync> = {
-                let dead = Mutex::new(dead);
-                Arc::new(move |pid| (dead.lock().unwrap_or_else(PoisonError::into_inner))(pid))
+        let (news, shared) = {
+            let shared: Arc<dyn Fn(News) + Send + Sync> = {
+                let news = Mutex::new(news);
+                Arc::new(move |what| (news.lock().unwrap_or_else(PoisonError::into_inner))(what))
             };
             let theirs = Arc::clone(&shared);
-            (move |pid| theirs(pid), shared)
+            (move |what| theirs(what), shared)
         };
         thread::Builder::new()
             .name("waiter".to_owned())
             .spawn(move || {
                 loop {
                     let seen = *theirs.0.lock().unwrap_or_else(PoisonError::into_inner);
-                    match next_dead(true) {
-                        Ok(Some(pid)) => dead(pid),
+                    match next_news(libc::WEXITED | libc::WSTOPPED) {
+                        Ok(Some(what)) => news(what),
                         Ok(None) | Err(Errno::EINTR) => continue,
                         // ECHILD: nothing runs.
                         Err(_) => {}
@@ -52,7 +61,7 @@ impl Waiter {
         Ok(Self {
             turn,
             #[cfg(not(target_os = "linux"))]
-            dead: shared,
+            news: shared,
         })
     }
 
@@ -65,26 +74,32 @@ impl Waiter {
     /// Asks for a report about `group` in a while, where the system makes none.
     #[cfg(not(target_os = "linux"))]
     pub(super) fn look_again_at(&self, group: Pid) {
-        let dead = Arc::clone(&self.dead);
+        let news = Arc::clone(&self.news);
         thread::spawn(move || {
             thread::sleep(std::time::Duration::from_millis(10));
-            dead(group);
+            news(News::Dead(group));
         });
     }
 }
 
-/// A child that is dead. It is left as it is (`WNOWAIT`), so that its pid stays ours.
+/// What has become of some child, as far as it is asked for. The child is left as it is
+/// (`WNOWAIT`), so that its pid stays ours.
 ///
 /// Not through nix: it gives no pid for a child that was killed by a real-time signal.
 #[allow(unsafe_code)]
-pub(super) fn next_dead(wait: bool) -> Result<Option<Pid>, Errno> {
+pub(super) fn next_news(flags: libc::c_int) -> Result<Option<News>, Errno> {
     let mut info = MaybeUninit::<libc::siginfo_t>::zeroed();
-    let flags = libc::WEXITED | libc::WNOWAIT | if wait { 0 } else { libc::WNOHANG };
     // SAFETY: `info` is writable and of the type that waitid fills in. All zeroes is a valid
     // siginfo_t, of which `si_pid` may be read: it is 0 if waitid found nobody.
-    let pid = unsafe {
+    let (pid, code) = unsafe {
+        let flags = flags | libc::WNOWAIT;
         Errno::result(libc::waitid(libc::P_ALL, 0, info.as_mut_ptr(), flags))?;
-        info.assume_init().si_pid()
+        let info = info.assume_init();
+        (Pid::from_raw(info.si_pid()), info.si_code)
     };
-    Ok((pid != 0).then(|| Pid::from_raw(pid)))
+    Ok(match code {
+        _ if pid.as_raw() == 0 => None,
+        libc::CLD_STOPPED => Some(News::Stopped(pid)),
+        _ => Some(News::Dead(pid)),
+    })
 }

@@ -116,6 +116,14 @@ impl Burst {
         self
     }
 
+    /// Takes in that for so long nothing could happen.
+    pub(super) fn put_off(&mut self, time: Duration) {
+        let moments = [&mut self.first, &mut self.last].into_iter();
+        for at in moments.chain(&mut self.spaced).chain(&mut self.certain) {
+            *at += time;
+        }
+    }
+
     /// What is to be remembered of it when it is over.
     pub(super) fn over(&self) -> Over {
         Over {

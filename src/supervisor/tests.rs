@@ -20,6 +20,11 @@
 //! | `emptied 1` `killed 9` | nobody is left; the leader had this code, or died of this signal |
 //! | `emptied 1 of 7` | the same of another run than the latest |
 //! | `SIGINT` `SIGTERM` `SIGHUP` | rwatch is asked to end |
+//! | `asks` | COMMAND was stopped because it wants the terminal |
+//! | `ctrl-z` `interrupted` | it has the terminal, and was stopped by Ctrl-Z, or died of Ctrl-C |
+//! | `suspended` `resumed` | rwatch is to be stopped, or goes on |
+//! | `froze 500` | for so long nothing could happen |
+//! | `rs` `q` `h` `x` | keys |
 //! | `at work` | COMMAND was found at work when rwatch looked |
 //! | `SIGUSR1` … | rwatch got what is for COMMAND |
 //! | `early` | the deadline's event, although nothing is due |
@@ -257,7 +262,7 @@ transcripts! {
             2300 killed 11 | 'signal 11 after 2300: wait'
         ";
         what_its_leader_left_behind_is_stopped: "rwatch" "
-            700 exited    | 'SIGTERM: leftovers', SIGTERM 1
+            700 exited    | name daemons 1, 'SIGTERM: leftovers', SIGTERM 1
             800 emptied 3 | 'code 3 after 700: wait'
         ";
         what_cannot_be_run_is_not_tried_again_before_a_change: "rwatch -m 5 -w" "
@@ -374,17 +379,17 @@ transcripts! {
     /// The leader ended by itself; whom it left behind is on the way down.
     stopping_by_itself {
         the_policy_applies_when_they_are_gone: "rwatch -m 1" "
-             500 exited    | 'SIGTERM: leftovers', SIGTERM 1
+             500 exited    | name daemons 1, 'SIGTERM: leftovers', SIGTERM 1
              600 emptied 0 | 'code 0 after 500: again in 100, 1 of 1'
              700 elapsed   | spawn 2 exit
-             900 exited    | 'SIGTERM: leftovers', SIGTERM 2
+             900 exited    | name daemons 2, 'SIGTERM: leftovers', SIGTERM 2
              901 SIGUSR2   | relay SIGUSR2 2
             2900 elapsed   | name 2 (kill in 3000)
             5900 elapsed   | 'killing', kill 2
             5901 emptied 4 | 'code 4 after 200: gave up after 1', finish 4
         ";
         a_change_makes_it_a_restart_that_costs_nothing: "rwatch -m 1 -w" "
-            500 exited    | 'SIGTERM: leftovers', SIGTERM 1
+            500 exited    | name daemons 1, 'SIGTERM: leftovers', SIGTERM 1
             510 change    | ·
             518 elapsed   | collect
             518 unsettled | ·
@@ -395,7 +400,7 @@ transcripts! {
             800 elapsed   | spawn 3 exit
         ";
         a_soft_change_makes_it_a_restart_when_it_counts: "rwatch" "
-             500 exited    | 'SIGTERM: leftovers', SIGTERM 1
+             500 exited    | name daemons 1, 'SIGTERM: leftovers', SIGTERM 1
              510 soft      | ·
              526 unsettled | ·
              610 elapsed   | ·
@@ -403,23 +408,23 @@ transcripts! {
             1526 elapsed   | collect
             1527 collected | 'a changed', spawn 2 change a
         " "rwatch" "
-             500 exited    | 'SIGTERM: leftovers', SIGTERM 1
+             500 exited    | name daemons 1, 'SIGTERM: leftovers', SIGTERM 1
              510 soft      | ·
              520 calmed    | ·
              650 emptied 1 | 'code 1 after 500: wait'
         ";
         who_is_asked_to_end_ends_when_they_are_gone: "rwatch -m 3" "
-            500 exited    | 'SIGTERM: leftovers', SIGTERM 1
+            500 exited    | name daemons 1, 'SIGTERM: leftovers', SIGTERM 1
             510 SIGTERM   | ·
             600 emptied 0 | finish SIGTERM
         " "rwatch -m 3" "
-            500 exited    | 'SIGTERM: leftovers', SIGTERM 1
+            500 exited    | name daemons 1, 'SIGTERM: leftovers', SIGTERM 1
             510 SIGINT    | 'SIGINT: asked', SIGINT 1
             600 emptied 0 | finish SIGINT
         ";
         nothing_else_matters: "rwatch" "
               0 armed                                 | 'starting', spawn 1 start
-            500 exited                                | 'SIGTERM: leftovers', SIGTERM 1
+            500 exited                                | name daemons 1, 'SIGTERM: leftovers', SIGTERM 1
             510 armed, not found, no memory, exited   | ·
             510 emptied 0 of 0, emptied 0 of 2, early | ·
             510 unsettled, collected                  | ·
@@ -570,6 +575,118 @@ transcripts! {
         ";
         never_means_the_first_exit_is_the_end_where_nothing_is_watched: "rwatch -m 5 -r never" "
             10 emptied 2 | 'code 2 after 10: end', finish 2
+        ";
+    }
+
+    /// Somebody types.
+    keys {
+        rs_restarts_what_runs: "rwatch" "
+            1000 rs        | 'by hand', 'SIGTERM: by hand', SIGTERM 1
+            1100 rs        | ·
+            1200 emptied 0 | spawn 2 manual
+        ";
+        what_changes_meanwhile_is_the_better_reason: "rwatch" "
+            1000 rs        | 'by hand', 'SIGTERM: by hand', SIGTERM 1
+            1100 change    | ·
+            1108 elapsed   | collect, 'a changed'
+            1200 emptied 0 | spawn 2 change a
+        ";
+        rs_starts_what_waits_and_cuts_a_pause_short: "rwatch" "
+            1000 emptied 1 | 'code 1 after 1000: wait'
+            1100 rs        | 'by hand', spawn 2 manual
+        " "rwatch -m 1" "
+            1000 emptied 1 | 'code 1 after 1000: again in 100, 1 of 1'
+            1010 rs        | 'by hand', spawn 2 manual
+            1020 emptied 1 | 'code 1 after 10: again in 100, 1 of 1'
+            1120 elapsed   | spawn 3 exit
+            1130 emptied 1 | 'code 1 after 10: gave up after 1', finish 1
+        ";
+        rs_restarts_what_ends_by_itself: "rwatch -m 0" "
+            1000 exited    | name daemons 1, 'SIGTERM: leftovers', SIGTERM 1
+            1010 rs        | 'by hand'
+            1020 emptied 0 | spawn 2 manual
+            1030 emptied 0 | 'code 0 after 10: end', finish 0
+        ";
+        rs_changes_nothing_where_a_start_is_coming_or_none: "rwatch -p" "
+            1000 change    | ·
+            1001 rs        | ·
+            1008 elapsed   | collect, 'a changed, starting', spawn 1 change a
+            2000 q         | 'SIGTERM: asked', SIGTERM 1
+            2010 rs        | ·
+            2020 emptied 0 | finish 0
+            2030 rs        | ·
+        " "rwatch" "
+            10 rs    | ·
+            20 armed | 'starting', spawn 1 start
+        ";
+        q_ends_with_0: "rwatch" "
+            1000 q         | 'SIGTERM: asked', SIGTERM 1
+            1010 q         | ·
+            1020 killed 15 | finish 0
+        " "rwatch" "
+            1000 emptied 1 | 'code 1 after 1000: wait'
+            1010 q         | finish 0
+        ";
+        the_others_say_what_there_is: "rwatch" "
+            1000 h, x | 'help', 'no key'
+        ";
+    }
+
+    /// COMMAND wants the terminal, or somebody types what is for everybody.
+    terminal {
+        who_asks_gets_it: "rwatch" "
+            1000 asks      | lend 1
+            2000 resumed   | lend 1
+            3000 change    | 'SIGTERM: change', SIGTERM 1
+            3001 asks      | lend 1
+            3003 emptied 0 | ·
+            3008 elapsed   | collect, 'a changed', spawn 2 change a
+            4000 resumed   | ·
+            4001 asks of 1 | ·
+        ";
+        who_does_not_ask_is_not_bothered: "rwatch" "
+            1000 resumed   | ·
+            1100 emptied 0 | 'code 0 after 1100: wait'
+            1200 resumed   | ·
+        ";
+        ctrl_z_stops_everybody: "rwatch" "
+            1000 suspended, ctrl-z | suspend 1, suspend 1
+            1100 ctrl-z of 2       | ·
+            1200 emptied 0         | 'code 0 after 1200: wait'
+            1300 suspended, ctrl-z | suspend
+            1400 q, suspended      | finish 0
+        ";
+        ctrl_c_that_kills_command_ends_everything: "rwatch" "
+            1000 interrupted | 'SIGTERM: asked', SIGTERM 1
+            1000 killed 2    | finish SIGINT
+        " "rwatch" "
+            1000 change      | 'SIGTERM: change', SIGTERM 1
+            1001 interrupted | ·
+            1002 exited      | ·
+            1003 killed 2    | finish SIGINT
+        " "rwatch" "
+            1000 interrupted of 7 | ·
+            1001 q                | 'SIGTERM: asked', SIGTERM 1
+            1002 interrupted      | ·
+            1003 killed 2         | finish 0
+        ";
+        time_that_froze_does_not_count: "rwatch --stop-timeout 1000" "
+            1000 SIGTERM   | 'SIGTERM: asked', SIGTERM 1
+            1900 froze 3999 | ·
+            5999 elapsed   | 'killing', kill 1
+            6000 killed 9  | finish SIGTERM
+        " "rwatch -r always" "
+            1000 emptied 1 | 'code 1 after 1000: again in 100'
+            1090 froze 500 | ·
+            1600 elapsed   | spawn 2 exit
+            1700 froze 100 | ·
+            2000 q         | 'SIGTERM: asked', SIGTERM 2
+            2001 killed 15 | finish 0
+        " "rwatch" "
+            1000 change    | 'SIGTERM: change', SIGTERM 1
+            1001 froze 500 | ·
+            1002 emptied 0 | ·
+            1508 elapsed   | collect, 'a changed', spawn 2 change a
         ";
     }
 

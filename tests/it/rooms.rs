@@ -4,13 +4,14 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Which modules each module may use. One that is not listed may use all.
-const ARROWS: [(&str, &[&str]); 9] = [
+const ARROWS: [(&str, &[&str]); 10] = [
     ("policy", &[]),
     ("event", &[]),
     ("text", &[]),
     ("supervisor", &["event", "policy"]),
     ("cli", &["policy"]),
     ("signals", &["event"]),
+    ("terminal", &["event"]),
     ("process", &["event", "text"]),
     ("watch", &["event", "text"]),
     ("reporter", &["event", "process", "supervisor", "text"]),

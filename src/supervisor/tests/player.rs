@@ -182,6 +182,22 @@ impl Player {
                 let reason = ExitReason::Signal(signal.parse().expect("a number"));
                 Event::Emptied { run, reason }
             }
+            ["asks"] => Event::Halted {
+                run,
+                why: Halt::WantsTerminal,
+            },
+            ["ctrl-z"] => Event::Halted {
+                run,
+                why: Halt::CtrlZ,
+            },
+            ["interrupted"] => Event::Interrupted { run },
+            ["suspended"] => Event::Suspended,
+            ["resumed"] => Event::Resumed,
+            ["froze", time] => Event::Froze(ms(number(time))),
+            ["rs"] => Event::Pressed(Key::Restart),
+            ["q"] => Event::Pressed(Key::Quit),
+            ["h"] => Event::Pressed(Key::Help),
+            ["x"] => Event::Pressed(Key::Unknown),
             ["at", "work"] => Event::AtWork { run },
             ["early"] => Event::Elapsed,
             ["SIGINT"] => Event::Asked(Signal::SIGINT),
@@ -236,6 +252,10 @@ fn shown(action: &Action) -> String {
         }
         Action::Signal { run, signal } => format!("{signal} {}", run.0),
         Action::Kill { run } => format!("kill {}", run.0),
+        Action::Lend { run } => format!("lend {}", run.0),
+        Action::Suspend { run: Some(run) } => format!("suspend {}", run.0),
+        Action::Suspend { run: None } => "suspend".to_owned(),
+        Action::NameDaemons { run } => format!("name daemons {}", run.0),
         Action::Look { run } => format!("look {}", run.0),
         Action::Relay { run, signal } => format!("relay {signal} {}", run.0),
         Action::Collect { order } => if *order { "collect now" } else { "collect" }.to_owned(),
@@ -281,8 +301,12 @@ fn said(message: &Message) -> String {
         Message::Stopping { signal, why } => match why {
             StopReason::Change => format!("{signal}: change"),
             StopReason::Leftovers => format!("{signal}: leftovers"),
+            StopReason::ByHand => format!("{signal}: by hand"),
             StopReason::Asked => format!("{signal}: asked"),
         },
+        Message::ByHand => "by hand".to_owned(),
+        Message::Help => "help".to_owned(),
+        Message::NoKey => "no key".to_owned(),
         Message::Killing => "killing".to_owned(),
     }
 }

@@ -195,6 +195,12 @@ impl<'a> World<'a> {
             | Event::Emptied { .. }
             | Event::Relayed(_)
             | Event::AtWork { .. }
+            | Event::Halted { .. }
+            | Event::Interrupted { .. }
+            | Event::Suspended
+            | Event::Resumed
+            | Event::Froze(_)
+            | Event::Pressed(_)
             | Event::Elapsed => {}
         }
         self.tell(event);
@@ -259,7 +265,8 @@ impl<'a> World<'a> {
                 self.die(run, Some(self.child().dies));
                 self.life = Life::Killed;
             }
-            Action::Look { .. } => {}
+            Action::Look { .. } | Action::Suspend { .. } => {}
+            Action::Lend { run } | Action::NameDaemons { run } => self.die(run, None),
             Action::Relay { run, .. } | Action::NameRemaining { run, .. } => self.die(run, None),
             Action::Collect { order } => {
                 assert!(self.phase < Phase::Asked, "a question after the end");
@@ -385,7 +392,7 @@ fn children() -> impl Strategy<Value = Child> {
 fn events() -> impl Strategy<Value = Vec<(u32, Event)>> {
     let hold = select(vec![Hold::None, Hold::Gone, Hold::Writing]);
     let change = (any::<bool>(), hold).prop_map(|(certain, hold)| changed("a", certain, hold));
-    let other = (0..5, 0..6u64).prop_map(|(kind, run)| {
+    let other = (0..8, 0..6u64).prop_map(|(kind, run)| {
         let (run, reason) = (RunId(run), ExitReason::Code(1));
         let (program, why) = ("x".into(), String::new());
         let failure = SpawnFailure::NotExecutable { program, why };
@@ -394,6 +401,12 @@ fn events() -> impl Strategy<Value = Vec<(u32, Event)>> {
             1 => Event::Emptied { run, reason },
             2 => Event::NotStarted { run, failure },
             3 => Event::Relayed(Signal::SIGUSR1),
+            4 => Event::Pressed(Key::Restart),
+            5 => Event::Halted {
+                run,
+                why: Halt::WantsTerminal,
+            },
+            6 => Event::Froze(Duration::from_millis(run.0)),
             _ => Event::Elapsed,
         }
     });

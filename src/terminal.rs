@@ -1,0 +1,308 @@
+//! Lends the terminal to COMMAND when it asks for it, and reads keys as long as it does not.
+//!
+//! COMMAND runs in a process group of its own, which is in the background of the terminal. If it
+//! reads from the terminal, or sets its modes, the kernel stops it by SIGTTIN or SIGTTOU (termios(3),
+//! "job control"); that is how it asks. Then its group becomes the foreground group and goes on.
+//! The terminal comes back when the run is over, in the modes in which it was found.
+//!
+//! All of this is done only if rwatch was in the foreground when it started: a job in the
+//! background has no terminal to lend.
+
+use std::fs::File;
+use std::io::{self, IsTerminal as _, PipeReader, PipeWriter, Read as _, Write as _};
+use std::os::fd::AsFd as _;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::thread;
+
+use crossterm::Command as _;
+use crossterm::cursor::Show;
+use crossterm::style::ResetColor;
+use crossterm::terminal::LeaveAlternateScreen;
+use nix::libc::O_NOCTTY;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::signal::{SigSet, SigmaskHow, Signal};
+use nix::sys::termios::{SetArg, Termios, tcgetattr, tcsetattr};
+use nix::unistd::{Pid, getpgrp, tcgetpgrp, tcsetpgrp};
+
+use crate::event::{Event, Key};
+
+/// The terminal that rwatch was started from, in the foreground.
+pub struct Terminal {
+    tty: File,
+    /// In which modes it was found.
+    modes: Termios,
+    /// Who has it, if it is lent.
+    lent: Option<Loan>,
+    keys: Option<Keys>,
+}
+
+/// Who has the terminal.
+struct Loan {
+    group: Pid,
+    /// The modes in which it was taken away for a while.
+    modes: Option<Termios>,
+}
+
+impl Terminal {
+    /// The controlling terminal, if rwatch is in its foreground. Lines that are typed become keys
+    /// if standard input is a terminal.
+    pub fn open(send: impl Fn(Event) + Send + 'static) -> Option<Self> {
+        let tty = File::options()
+            .read(true)
+            .write(true)
+            .custom_flags(O_NOCTTY)
+            .open("/dev/tty")
+            .ok()?;
+        if tcgetpgrp(&tty) != Ok(getpgrp()) {
+            return None;
+        }
+        let modes = tcgetattr(&tty).ok()?;
+        let keys = io::stdin().is_terminal().then(|| Keys::listen(send).ok());
+        Some(Self {
+            tty,
+            modes,
+            lent: None,
+            keys: keys.flatten(),
+        })
+    }
+
+    /// Whether COMMAND has the terminal.
+    pub fn is_lent(&self) -> bool {
+        self.lent.is_some()
+    }
+
+    /// Makes `group` the foreground group. False: it is not ours to lend.
+    pub fn lend(&mut self, group: Pid) -> bool {
+        if !self.is_ours() {
+            return false;
+        }
+        if let Some(keys) = &self.keys {
+            keys.pause();
+        }
+        let modes = self.lent.take().and_then(|loan| loan.modes);
+        undisturbed(|| {
+            if let Some(modes) = &modes {
+                let _ = tcsetattr(&self.tty, SetArg::TCSANOW, modes);
+            }
+            let _ = tcsetpgrp(&self.tty, group);
+        });
+        self.lent = Some(Loan { group, modes: None });
+        true
+    }
+
+    /// Takes the terminal back, if it is lent, and makes it what it was.
+    pub fn take_back(&mut self) {
+        if self.lent.take().is_some() {
+            self.restore();
+            self.resume_keys();
+        }
+    }
+
+    /// Takes the terminal back for as long as everybody is stopped.
+    pub fn suspend(&mut self) {
+        if let Some(keys) = &self.keys {
+            keys.pause();
+        }
+        if let Some(loan) = &mut self.lent {
+            loan.modes = tcgetattr(&self.tty).ok();
+            self.restore();
+        }
+    }
+
+    /// Makes it as it was before, if rwatch is in the foreground again.
+    pub fn resume(&mut self) {
+        match &self.lent {
+            Some(loan) => {
+                let group = loan.group;
+                self.lend(group);
+            }
+            None => self.resume_keys(),
+        }
+    }
+
+    /// Whether the terminal is for us to lend: in the background somebody else has it.
+    fn is_ours(&self) -> bool {
+        let ours = getpgrp();
+        let lent = self.lent.as_ref().map(|loan| loan.group);
+        tcgetpgrp(&self.tty).is_ok_and(|front| front == ours || Some(front) == lent)
+    }
+
+    fn restore(&self) {
+        undisturbed(|| {
+            let _ = tcsetpgrp(&self.tty, getpgrp());
+            let found = tcgetattr(&self.tty);
+            if found.is_ok_and(|found| found == self.modes) {
+                return;
+            }
+            let _ = tcsetattr(&self.tty, SetArg::TCSANOW, &self.modes);
+            // Whoever changes the modes and does not change them back may have drawn on the other
+            // screen. Leaving it moves the cursor to where it was last saved, which is here.
+            let mut sane = String::from("\x1b7");
+            let _ = LeaveAlternateScreen.write_ansi(&mut sane);
+            let _ = Show.write_ansi(&mut sane);
+            let _ = ResetColor.write_ansi(&mut sane);
+            sane.push_str("\r\n");
+            let _ = (&self.tty).write_all(sane.as_bytes());
+        });
+    }
+
+    fn resume_keys(&self) {
+        if let Some(keys) = &self.keys {
+            keys.resume();
+        }
+    }
+}
+
+impl Drop for Terminal {
+    fn drop(&mut self) {
+        self.take_back();
+    }
+}
+
+/// Does what a process in the background may not do: blocked, SIGTTOU does not stop it
+/// (tcsetpgrp(3)).
+fn undisturbed(work: impl FnOnce()) {
+    let block = SigSet::from(Signal::SIGTTOU).thread_swap_mask(SigmaskHow::SIG_BLOCK);
+    work();
+    if let Ok(before) = block {
+        let _ = before.thread_set_mask();
+    }
+}
+
+/// The thread that reads lines from standard input, as long as they are for us.
+struct Keys {
+    turn: Arc<Turn>,
+    wake: PipeWriter,
+}
+
+/// Whether lines are for us.
+struct Turn {
+    ours: Mutex<bool>,
+    changed: Condvar,
+}
+
+impl Keys {
+    fn listen(send: impl Fn(Event) + Send + 'static) -> io::Result<Self> {
+        let turn = Arc::new(Turn {
+            ours: Mutex::new(true),
+            changed: Condvar::new(),
+        });
+        let (woken, wake) = io::pipe()?;
+        let theirs = Arc::clone(&turn);
+        thread::Builder::new()
+            .name("keys".to_owned())
+            .spawn(move || {
+                // In the background it fails then, and does not stop us.
+                let _ = SigSet::from(Signal::SIGTTIN).thread_block();
+                while theirs.wait() {
+                    match next_line(&woken) {
+                        Line::Typed(line) => {
+                            if let Some(key) = key(&line) {
+                                send(Event::Pressed(key));
+                            }
+                        }
+                        Line::Paused => {}
+                        Line::NotOurs => theirs.set(false),
+                        Line::HungUp => return send(Event::Asked(Signal::SIGHUP)),
+                    }
+                }
+            })?;
+        Ok(Self { turn, wake })
+    }
+
+    fn pause(&self) {
+        self.turn.set(false);
+        let _ = (&self.wake).write_all(b".");
+    }
+
+    fn resume(&self) {
+        self.turn.set(true);
+    }
+}
+
+impl Turn {
+    fn set(&self, ours: bool) {
+        *self.ours.lock().unwrap_or_else(PoisonError::into_inner) = ours;
+        self.changed.notify_one();
+    }
+
+    /// Waits until lines are for us.
+    fn wait(&self) -> bool {
+        let ours = self.ours.lock().unwrap_or_else(PoisonError::into_inner);
+        let ours = self.changed.wait_while(ours, |ours| !*ours);
+        *ours.unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What came from standard input.
+enum Line {
+    Typed(String),
+    /// Somebody paused us.
+    Paused,
+    /// Somebody else has the terminal.
+    NotOurs,
+    /// There is no terminal any more.
+    HungUp,
+}
+
+/// Waits for a line. It is there as a whole, or not at all: the terminal itself edits it.
+fn next_line(mut woken: &PipeReader) -> Line {
+    let stdin = io::stdin();
+    let mut fds = [
+        PollFd::new(stdin.as_fd(), PollFlags::POLLIN),
+        PollFd::new(woken.as_fd(), PollFlags::POLLIN),
+    ];
+    if poll(&mut fds, PollTimeout::NONE).is_err() {
+        return Line::Paused;
+    }
+    let [typed, paused] = fds.map(|fd| fd.revents().unwrap_or(PollFlags::empty()));
+    if !paused.is_empty() {
+        let _ = woken.read(&mut [0; 64]);
+        return Line::Paused;
+    }
+    if typed.contains(PollFlags::POLLHUP) {
+        return Line::HungUp;
+    }
+    if tcgetpgrp(&stdin) != Ok(getpgrp()) {
+        return Line::NotOurs;
+    }
+    // Not through the buffer of `Stdin`: what is behind the line may be for COMMAND.
+    let mut line = [0; 256];
+    match nix::unistd::read(&stdin, &mut line) {
+        Ok(length) => Line::Typed(String::from_utf8_lossy(&line[..length]).into_owned()),
+        Err(nix::errno::Errno::EINTR) => Line::Paused,
+        Err(_) => Line::NotOurs,
+    }
+}
+
+/// What a line means; an empty one, nothing.
+fn key(line: &str) -> Option<Key> {
+    Some(match line.trim() {
+        "" => return None,
+        "rs" | "r" => Key::Restart,
+        "q" => Key::Quit,
+        "h" => Key::Help,
+        _ => Key::Unknown,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_is_a_key() {
+        for (line, expected) in [
+            ("rs\n", Some(Key::Restart)),
+            ("r\n", Some(Key::Restart)),
+            (" q \r\n", Some(Key::Quit)),
+            ("h\n", Some(Key::Help)),
+            ("\n", None),
+            ("", None),
+            ("rss\n", Some(Key::Unknown)),
+        ] {
+            assert_eq!(key(line), expected, "{line:?}");
+        }
+    }
+}
