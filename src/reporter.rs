@@ -126,7 +126,7 @@ impl Reporter {
 
     /// Says that COMMAND waits for the terminal, which is not to be had.
     pub fn no_terminal(&self) {
-        let text = "the command wants to read from the terminal, and waits: rwatch was started in the background";
+        let text = "the command wants the terminal and is stopped until it gets it: rwatch was not started in the foreground";
         self.line(Tone::Warning, text);
     }
 

@@ -54,9 +54,12 @@ pub fn listen(send: impl Fn(Event) + Send + 'static) -> io::Result<()> {
 }
 
 /// Dies of `signal` as if it had never been caught, so that the shell knows: a script stops at a
-/// command that died of SIGINT, and goes on after one that exited with 130. Comes back only where
-/// the signal does not kill, as for PID 1 of a container.
+/// command that died of SIGINT, and goes on after one that exited with 130. Comes back for PID 1 of
+/// a container, which no signal kills that it does not handle (pid_namespaces(7)).
 pub fn die_of(signal: Signal) {
+    if std::process::id() == 1 {
+        return;
+    }
     let _ = signal_hook::low_level::emulate_default_handler(signal as libc::c_int);
 }
 
