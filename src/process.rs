@@ -12,6 +12,8 @@
 //! anything else: an empty one is dropped, and never signalled again. Everybody else is held by a
 //! pidfd.
 
+#[cfg(target_os = "linux")]
+mod cgroup;
 mod guard;
 mod launch;
 mod set;
@@ -28,6 +30,8 @@ use nix::sys::signal::{SigHandler, SigSet, SigmaskHow, Signal, kill, killpg};
 use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid, waitpid};
 use nix::unistd::{Pid, getpid};
 
+#[cfg(target_os = "linux")]
+use self::cgroup::Cgroup;
 use self::guard::Guard;
 pub use self::guard::{NAME as GUARD, watch_over};
 pub use self::launch::Launch;
@@ -39,6 +43,8 @@ use crate::event::{Changes, Event, ExitReason, Halt, RunId, SpawnFailure, StartR
 
 /// How often those are looked for who came while the others were killed.
 const SWEEPS: usize = 50;
+/// How often, before they are taken for more than can be killed one by one.
+const PATIENT_SWEEPS: usize = 3;
 
 /// What COMMAND is to start with, whatever rwatch needs for itself.
 #[derive(Clone, Copy, Debug)]
@@ -72,6 +78,25 @@ struct Run {
     ended: Option<ExitReason>,
     /// The latest signal to everybody, and who outside of the group has got it.
     told: Option<(Signal, HashSet<i32>)>,
+    /// Where those are killed who multiply too fast.
+    #[cfg(target_os = "linux")]
+    cgroup: Option<Cgroup>,
+}
+
+#[cfg(target_os = "linux")]
+impl Run {
+    /// Kills these, and what they fork meanwhile, if there is a cgroup to do it in.
+    fn kill_at_one_stroke(&mut self, members: &[Process]) {
+        if self.cgroup.is_none() {
+            self.cgroup = Cgroup::make(&self.name);
+        }
+        if let Some(cgroup) = &self.cgroup {
+            for member in members {
+                cgroup.add(member.pid);
+            }
+            cgroup.kill();
+        }
+    }
 }
 
 impl Processes {
@@ -138,6 +163,8 @@ impl Processes {
             group,
             ended: None,
             told: None,
+            #[cfg(target_os = "linux")]
+            cgroup: None,
         });
         if self.guard.is_none() {
             // After COMMAND, which is in a hurry.
@@ -203,17 +230,26 @@ impl Processes {
     pub fn kill(&mut self, id: RunId) {
         let Some(index) = self.index(id) else { return };
         self.runs[index].told = Some((Signal::SIGKILL, HashSet::new()));
-        for _ in 0..SWEEPS {
+        for sweep in 0..SWEEPS {
             let _ = killpg(self.runs[index].group, Signal::SIGKILL);
             let table = Table::read();
             let members = self.members(index, &table);
-            let known = |member: &&Process| match &self.runs[index].told {
-                Some((_, told)) => told.contains(&member.pid),
-                None => false,
+            let run = &self.runs[index];
+            let told = |member: &Process| {
+                let told = run.told.as_ref().map(|(_, told)| told);
+                told.is_some_and(|told| told.contains(&member.pid))
             };
-            let new: Vec<Process> = members.into_iter().filter(|m| !known(m)).cloned().collect();
+            let new: Vec<Process> = members
+                .into_iter()
+                .filter(|member| !told(member))
+                .cloned()
+                .collect();
             if new.is_empty() {
-                return;
+                break;
+            }
+            #[cfg(target_os = "linux")]
+            if sweep >= PATIENT_SWEEPS {
+                self.runs[index].kill_at_one_stroke(&new);
             }
             for member in new {
                 member.send(Signal::SIGKILL);
