@@ -298,8 +298,14 @@ impl Processes {
     }
 
     /// Whether anybody of the run runs at this moment, or waits for a disk.
+    ///
+    /// It is asked before the stop signal, which is urgent: so only those are looked at who are
+    /// easily found.
     pub fn are_at_work(&self, id: RunId) -> bool {
-        let table = Table::read();
+        let Some(leader) = self.group(id) else {
+            return false;
+        };
+        let table = Table::guess(leader.as_raw());
         let members = self.index(id).map(|index| self.members(index, &table));
         members.into_iter().flatten().any(Process::is_at_work)
     }
@@ -413,26 +419,43 @@ impl Processes {
     /// the others were told are told it now.
     pub fn emptied(&mut self) -> Vec<Event> {
         let mut emptied = Vec::new();
-        // Nothing is known of who has no leader any more but what the table says.
+        // Who has no leader any more is our child, or a member of the group.
         if self.runs.iter().all(|run| run.ended.is_none()) {
             return emptied;
         }
+        if has_no_children() {
+            emptied.extend(self.drop_runs(|run| is_empty(run.group)));
+            if self.runs.iter().all(|run| run.ended.is_none()) {
+                return emptied;
+            }
+        }
         let table = Table::read();
-        for index in (0..self.runs.len()).rev() {
-            let run = &self.runs[index];
-            let Some(reason) = run.ended else { continue };
-            let mut children = table.children(getpid().as_raw());
-            if is_empty(run.group) && !children.any(|child| self.owner(child) == Some(index)) {
-                let run = self.runs.remove(index);
-                if let Some(guard) = &mut self.guard {
-                    guard.over(&run.name);
-                }
-                emptied.push(Event::Emptied {
-                    run: run.id,
-                    reason,
-                });
-            } else {
+        let us = getpid().as_raw();
+        let owners: HashSet<RunId> = table
+            .children(us)
+            .filter_map(|child| Some(self.runs[self.owner(child)?].id))
+            .collect();
+        emptied.extend(self.drop_runs(|run| is_empty(run.group) && !owners.contains(&run.id)));
+        for index in 0..self.runs.len() {
+            if self.runs[index].ended.is_some() {
                 self.tell_the_rest(index, &table);
+            }
+        }
+        emptied
+    }
+
+    /// Drops the runs without a leader of which nobody is left.
+    fn drop_runs(&mut self, is_over: impl Fn(&Run) -> bool) -> Vec<Event> {
+        let over = self
+            .runs
+            .extract_if(.., |run| run.ended.is_some() && is_over(run));
+        let mut emptied = Vec::new();
+        for run in over {
+            if let Some(guard) = &mut self.guard {
+                guard.over(&run.name);
+            }
+            if let (id, Some(reason)) = (run.id, run.ended) {
+                emptied.push(Event::Emptied { run: id, reason });
             }
         }
         emptied
@@ -445,6 +468,15 @@ impl Processes {
 
 /// To look, and neither wait nor reap.
 const LOOK: WaitPidFlag = WaitPidFlag::WNOHANG.union(WaitPidFlag::WNOWAIT);
+
+/// Whether nothing is left to wait for: no child but the guard, which is another thread's.
+fn has_no_children() -> bool {
+    #[cfg(target_os = "linux")]
+    let ours = LOOK.union(WaitPidFlag::__WNOTHREAD);
+    #[cfg(not(target_os = "linux"))]
+    let ours = LOOK;
+    waitid(Id::All, WaitPidFlag::WEXITED | ours) == Err(Errno::ECHILD)
+}
 
 /// Another child that is dead and not reaped, if it is not `last`, which could not be reaped then.
 fn next_dead(last: Pid) -> Option<Pid> {

@@ -13,6 +13,7 @@ use std::collections::HashMap;
 use std::io::{self, BufRead as _, PipeWriter, Write as _};
 use std::os::unix::process::CommandExt as _;
 use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{Sender, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -34,23 +35,29 @@ pub(super) struct Guard {
     process: Child,
     pipe: Option<PipeWriter>,
     started: Instant,
+    /// The guard's parent lives as long as this.
+    _parent: Sender<()>,
 }
 
 impl Guard {
-    /// Starts the guard.
+    /// Starts the guard, as the child of a thread of its own: so the loop's thread can ask whether
+    /// there is a child left to wait for, and does not mean the guard (`__WNOTHREAD`, waitid(2)).
     pub(super) fn start() -> io::Result<Self> {
-        let (theirs, ours) = io::pipe()?;
-        let process = Command::new("/proc/self/exe")
-            .arg0(NAME)
-            .env_clear()
-            .stdin(theirs)
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()?;
+        let (tell, told) = channel();
+        let (parent, alive) = channel();
+        thread::Builder::new()
+            .name("guard".to_owned())
+            .spawn(move || {
+                let _ = tell.send(spawn());
+                // Until nobody can send any more.
+                let _: Result<(), _> = alive.recv();
+            })?;
+        let (process, pipe) = told.recv().map_err(io::Error::other)??;
         Ok(Self {
             process,
-            pipe: Some(ours),
+            pipe: Some(pipe),
             started: Instant::now(),
+            _parent: parent,
         })
     }
 
@@ -93,10 +100,26 @@ impl Drop for Guard {
     }
 }
 
+/// Starts the process, and the pipe to it.
+fn spawn() -> io::Result<(Child, PipeWriter)> {
+    let (theirs, ours) = io::pipe()?;
+    let process = Command::new("/proc/self/exe")
+        .arg0(NAME)
+        .env_clear()
+        .stdin(theirs)
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()?;
+    Ok((process, ours))
+}
+
 /// What the guard does all its life.
 pub fn watch_over() {
     let _ = SigSet::all().thread_block();
     let _ = setsid();
+    // Not the name of the file, which is that of a link.
+    #[cfg(target_os = "linux")]
+    let _ = nix::sys::prctl::set_name(c"rwatch-guard");
     // Not to keep a file system busy.
     let _ = chdir("/");
     let mut runs: HashMap<String, Option<Pid>> = HashMap::new();

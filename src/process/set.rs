@@ -138,10 +138,22 @@ impl Table {
         Self(pids.filter_map(Process::read).collect())
     }
 
+    /// Those whose pids follow `first`, as the first children of a new process have them. That is
+    /// quick, and a guess.
+    #[cfg(target_os = "linux")]
+    pub(super) fn guess(first: i32) -> Self {
+        Self((first..first + 16).filter_map(Process::read).collect())
+    }
+
     /// Elsewhere nothing is known but the groups.
     #[cfg(not(target_os = "linux"))]
     pub(super) fn read() -> Self {
         Self(Vec::new())
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    pub(super) fn guess(_: i32) -> Self {
+        Self::read()
     }
 
     /// The children of a process, dead or alive.
