@@ -25,5 +25,6 @@ mod runs;
 mod sandbox;
 mod saves;
 mod stopping;
+mod terminal;
 mod text;
 mod trial;

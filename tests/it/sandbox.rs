@@ -16,6 +16,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use tempfile::TempDir;
 
 pub(crate) use self::rwatch::{Ended, Rwatch, Start, matches};
@@ -43,7 +45,8 @@ pub(crate) struct Sandbox {
     wrapper: Vec<String>,
     env: Vec<(String, String)>,
     stderr: Option<Stdio>,
-    stdin: Option<Stdio>,
+    /// To be taken by whoever starts something.
+    pub(crate) stdin: Option<Stdio>,
 }
 
 impl Sandbox {
@@ -198,14 +201,28 @@ impl Sandbox {
         mut self,
         words: impl IntoIterator<Item = W>,
     ) -> Rwatch {
+        let mut argv: Vec<OsString> = vec![env!("CARGO_BIN_EXE_rwatch").into()];
+        argv.extend(words.into_iter().map(|word| word.as_ref().to_owned()));
+        let mut command = self.command(argv);
+        command
+            .stdin(self.stdin.take().unwrap_or_else(Stdio::null))
+            .stdout(Stdio::piped())
+            .stderr(self.stderr.take().unwrap_or_else(Stdio::piped))
+            // What rwatch sends to its own group by mistake must not reach the other tests.
+            .process_group(0);
+        Rwatch::start(self, command)
+    }
+
+    /// The command that runs `words` here, by the wrapper; with our cookie, and nobody's settings.
+    pub(crate) fn command(&self, words: impl IntoIterator<Item = OsString>) -> Command {
         // Whoever runs the tests in the background, or under nohup, hands down ignored signals,
         // which rwatch would respect.
-        let mut argv: Vec<OsString> = vec!["env".into(), "--default-signal=HUP,INT,QUIT".into()];
-        argv.extend(self.wrapper.iter().map(OsString::from));
-        argv.push(env!("CARGO_BIN_EXE_rwatch").into());
-        argv.extend(words.into_iter().map(|word| word.as_ref().to_owned()));
-        let mut command = Command::new(&argv[0]);
-        command.args(&argv[1..]).current_dir(self.path(""));
+        let mut command = Command::new("env");
+        command
+            .arg("--default-signal=HUP,INT,QUIT,TSTP,TTIN,TTOU")
+            .args(&self.wrapper)
+            .args(words)
+            .current_dir(self.path(""));
         for (name, _) in std::env::vars_os() {
             if name.as_encoded_bytes().starts_with(b"RWATCH_") || name == "NO_COLOR" {
                 command.env_remove(name);
@@ -214,13 +231,8 @@ impl Sandbox {
         command
             .env("XDG_CONFIG_HOME", self.side("config"))
             .env(COOKIE, &self.cookie)
-            .envs(self.env.iter().map(|(name, value)| (name, value)))
-            .stdin(self.stdin.take().unwrap_or_else(Stdio::null))
-            .stdout(Stdio::piped())
-            .stderr(self.stderr.take().unwrap_or_else(Stdio::piped))
-            // What rwatch sends to its own group by mistake must not reach the other tests.
-            .process_group(0);
-        Rwatch::start(self, command)
+            .envs(self.env.iter().map(|(name, value)| (name, value)));
+        command
     }
 
     /// Everybody who carries our cookie and is neither gone nor a zombie.
@@ -251,6 +263,18 @@ impl Sandbox {
                 )
             })
             .collect()
+    }
+
+    /// Clears up after a failure. Twice, because somebody may start others meanwhile.
+    pub(crate) fn kill_all(&self) {
+        for _ in 0..2 {
+            for process in self.alive() {
+                let pid = process.split(' ').next().and_then(|pid| pid.parse().ok());
+                if let Some(pid) = pid {
+                    let _ = kill(Pid::from_raw(pid), Signal::SIGKILL);
+                }
+            }
+        }
     }
 }
 

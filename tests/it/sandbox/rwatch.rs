@@ -346,20 +346,6 @@ impl Drop for Rwatch {
     }
 }
 
-impl Rwatch {
-    /// Clears up after a failure. Twice, because somebody may start others meanwhile.
-    fn kill_all(&self) {
-        for _ in 0..2 {
-            for process in self.alive() {
-                let pid = process.split(' ').next().and_then(|pid| pid.parse().ok());
-                if let Some(pid) = pid {
-                    let _ = kill(Pid::from_raw(pid), Signal::SIGKILL);
-                }
-            }
-        }
-    }
-}
-
 /// Sends on each line of a stream, with its line break, until its end.
 fn read(stream: impl Read + Send + 'static, tell: Sender<Seen>, seen: fn(Vec<u8>) -> Seen) {
     thread::spawn(move || {
