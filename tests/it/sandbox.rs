@@ -42,11 +42,11 @@ pub(crate) struct Sandbox {
     root: TempDir,
     cookie: String,
     fences: &'static str,
-    wrapper: Vec<String>,
+    /// The words that run rwatch.
+    pub(crate) wrapper: Vec<String>,
     env: Vec<(String, String)>,
     stderr: Option<Stdio>,
-    /// To be taken by whoever starts something.
-    pub(crate) stdin: Option<Stdio>,
+    stdin: Option<Stdio>,
 }
 
 impl Sandbox {

@@ -101,14 +101,15 @@ impl Terminal {
             .open(ptsname_r(&master).expect("our own terminal"))
             .expect("our own terminal");
         let on_it = || Stdio::from(slave.try_clone().expect("few files are open"));
-        let session = ["setsid", "--ctty"].map(OsString::from);
+        let session = ["setsid", "--ctty"].map(str::to_owned);
+        sandbox.wrapper.splice(..0, session);
         let leader = sandbox
-            .command(session.into_iter().chain(words))
+            .command(words)
             .env("TERM", "xterm")
             .env("NODE_REPL_HISTORY", "")
             .env_remove("HISTFILE")
             .env_remove("PYTHONSTARTUP")
-            .stdin(sandbox.stdin.take().unwrap_or_else(on_it))
+            .stdin(on_it())
             .stdout(on_it())
             .stderr(on_it())
             .spawn()
