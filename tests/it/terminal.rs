@@ -9,7 +9,7 @@ use std::time::Duration;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::getpgid;
 
-use self::pty::{CTRL_C, CTRL_D, CTRL_Z, PROMPT, Terminal};
+use self::pty::{CTRL_BACKSLASH, CTRL_C, CTRL_D, CTRL_Z, PROMPT, Terminal};
 use crate::sandbox::{Ended, Sandbox};
 
 /// Without a startup file, a banner and a history.
@@ -189,7 +189,7 @@ fn modes_of_a_crashed_program_do_not_keep_the_keys_from_rwatch() {
     let before = terminal.modes();
     terminal.sees("waits for keys");
     terminal.open("gate");
-    terminal.says("crashed*");
+    terminal.says("exited with code 3*");
     terminal.until("the modes are put back", |terminal| {
         terminal.modes() == before
     });
@@ -208,8 +208,7 @@ fn lines_are_keys_of_rwatch_until_command_wants_them() {
         terminal.sees(&format!("ready {run} manual"));
     }
     terminal.types("h\n");
-    terminal.says("*rs*");
-    terminal.says("*q*");
+    terminal.says("*rs*q*");
     // An empty line is no key, and one that means nothing is answered.
     let until_now = terminal.raw().len();
     terminal.types("\n\nmake it so\n");
@@ -318,6 +317,62 @@ fn ctrl_z_works_when_a_prompt_has_the_terminal() {
 }
 
 #[test]
+fn ctrl_z_works_when_rwatch_is_called_by_a_script() {
+    // As by `npm run`: the shell's job is more than rwatch.
+    let mut terminal = Terminal::shell(Sandbox::new());
+    terminal.types("sh -c 'rwatch -- child lines; true'\n");
+    prompts(&mut terminal, "ready 1 start");
+    for line in ["a", "b"] {
+        terminal.types(&format!("{line}\n"));
+        terminal.sees(&format!("line \"{line}\""));
+        terminal.types(CTRL_Z);
+        terminal.sees(PROMPT);
+        terminal.stops("rwatch");
+        terminal.types("fg\n");
+        terminal.goes_on("rwatch");
+        is_handed_over(&mut terminal);
+    }
+}
+
+#[test]
+fn after_bg_and_fg_the_terminal_is_rwatchs_again() {
+    let mut terminal = start_in_shell("", "");
+    terminal.types(CTRL_Z);
+    terminal.sees(PROMPT);
+    terminal.types("bg\n");
+    terminal.goes_on("rwatch");
+    terminal.goes_on("child");
+    terminal.types("echo $((6 * 7))\n");
+    terminal.sees("\n42");
+    terminal.save("a.js", "");
+    terminal.sees("ready 2 change a.js");
+    terminal.types("fg\n");
+    let shell = terminal.leader();
+    terminal.is_handed_over_by(shell);
+    terminal.types("rs\n");
+    terminal.says("restarting by hand");
+    terminal.sees("ready 3 manual");
+}
+
+#[test]
+fn after_bg_and_fg_command_gets_the_terminal_again() {
+    let mut terminal = start_in_shell("", "lines");
+    is_handed_over(&mut terminal);
+    terminal.types(CTRL_Z);
+    terminal.sees(PROMPT);
+    terminal.types("bg\n");
+    terminal.goes_on("rwatch");
+    terminal.types("echo $((6 * 7))\n");
+    terminal.sees("\n42");
+    // It asks in vain.
+    terminal.stops("child");
+    terminal.types("fg\n");
+    terminal.goes_on("child");
+    terminal.types("x\n");
+    terminal.sees("line \"x\"");
+}
+
+#[test]
 fn time_spent_stopped_does_not_count() {
     let timeout = Duration::from_secs(3);
     let options = format!("--stop-timeout {}s", timeout.as_secs());
@@ -360,6 +415,24 @@ fn ctrl_z_does_no_harm_without_job_control() {
         terminal.sees("^Z");
         terminal.types("after\n");
         terminal.sees("line \"after\"");
+    }
+}
+
+#[test]
+fn other_signals_of_the_terminal_reach_command_once() {
+    for words in [&[][..], &["lines"]] {
+        let mut terminal = start(&[], words);
+        if !words.is_empty() {
+            is_handed_over(&mut terminal);
+        }
+        terminal.types(CTRL_BACKSLASH);
+        terminal.sees("signal QUIT");
+        terminal.resize("30");
+        terminal.sees("signal WINCH");
+        terminal.save("a.js", "");
+        terminal.sees("ready 2 change a.js");
+        let run = ["start", "signal QUIT", "signal WINCH", "signal TERM"];
+        assert_eq!(log(&terminal)[..4], run);
     }
 }
 

@@ -28,6 +28,7 @@ pub(super) const PROMPT: &str = "it$ ";
 pub(super) const CTRL_C: &str = "\x03";
 pub(super) const CTRL_D: &str = "\x04";
 pub(super) const CTRL_Z: &str = "\x1a";
+pub(super) const CTRL_BACKSLASH: &str = "\x1c";
 
 /// Runs the rest of its words as a script does, without job control, and says how they ended. It
 /// stays, because the kernel resets a terminal whose session has lost its leader.
@@ -133,6 +134,12 @@ impl Terminal {
         let mut master = self.master();
         let written = master.write(keys.as_bytes()).expect("an open terminal");
         assert_eq!(written, keys.len(), "the terminal is full");
+    }
+
+    /// Makes the window so many lines high.
+    pub(super) fn resize(&self, rows: &str) {
+        let name = ptsname_r(self.master()).expect("an open terminal");
+        self.tool("stty", &["-F", &name, "rows", rows]);
     }
 
     /// Closes the window.
