@@ -15,6 +15,10 @@ use crate::sandbox::{Ended, Sandbox};
 /// Without a startup file, a banner and a history.
 const PYTHON: [&str; 4] = ["python3", "-S", "-q", "-i"];
 
+/// The ways to start rwatch where nobody wakes what Ctrl-Z stops.
+const WITHOUT_JOB_CONTROL: [Start; 2] = [Terminal::alone, Terminal::script];
+type Start = fn(Sandbox, &[&str], &[&str]) -> Terminal;
+
 /// COMMAND that logs beside, and does `words`.
 fn logging<'a>(log: &'a str, words: &[&'a str]) -> Vec<&'a str> {
     [&["child", "log", log], words].concat()
@@ -395,9 +399,7 @@ fn time_spent_stopped_does_not_count() {
 
 #[test]
 fn ctrl_z_does_no_harm_without_job_control() {
-    let starts: [fn(Sandbox, &[&str], &[&str]) -> Terminal; 2] =
-        [Terminal::alone, Terminal::script];
-    for start in starts {
+    for start in WITHOUT_JOB_CONTROL {
         let mut terminal = start(Sandbox::new(), &[], &["child"]);
         terminal.sees("ready 1 start");
         terminal.types(CTRL_Z);
@@ -480,9 +482,7 @@ fn in_the_background_command_does_not_get_the_terminal() {
 
 #[test]
 fn closing_the_terminal_stops_everybody() {
-    let starts: [fn(Sandbox, &[&str], &[&str]) -> Terminal; 2] =
-        [Terminal::alone, Terminal::script];
-    for start in starts {
+    for start in WITHOUT_JOB_CONTROL {
         for words in [&[][..], &["lines"], &["keys"]] {
             let sandbox = Sandbox::new();
             let path = sandbox.side("log");
