@@ -215,11 +215,12 @@ impl World<'_> {
         if let Some(run) = run {
             self.processes.suspend(run);
         }
+        let lent = self.terminal.as_ref().is_some_and(Terminal::is_lent);
         if let Some(terminal) = &mut self.terminal {
             terminal.suspend();
         }
         let before = Instant::now();
-        signals::stop();
+        signals::stop(lent);
         let stopped = before.elapsed();
         if let Some(terminal) = &mut self.terminal {
             terminal.resume();

@@ -9,7 +9,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use nix::libc;
-use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, raise, sigaction};
+use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, kill, raise, sigaction};
+use nix::unistd::Pid;
 use signal_hook::iterator::Signals;
 
 use crate::event::Event;
@@ -65,15 +66,22 @@ pub fn die_of(signal: Signal) {
 
 /// Stops rwatch as Ctrl-Z would have, if the signal had never been caught; comes back when it goes
 /// on. Where no shell could wake it (its group is orphaned) the kernel does not stop it at all.
+///
+/// A Ctrl-Z that reached COMMAND alone has to reach our whole group, too: the shell waits for
+/// everybody of its job, such as the script that called us.
 #[allow(unsafe_code)]
-pub fn stop() {
-    let default = SigAction::new(SigHandler::SigDfl, SaFlags::empty(), SigSet::empty());
-    // SAFETY: the default action runs no code of ours, and the handler that is put back was there
-    // before.
+pub fn stop(whole_group: bool) {
+    let action = |handler| SigAction::new(handler, SaFlags::empty(), SigSet::empty());
+    // SAFETY: neither ignoring a signal nor the default action runs code of ours, and the handler
+    // that is put back was there before.
     unsafe {
-        let Ok(ours) = sigaction(Signal::SIGTSTP, &default) else {
+        let Ok(ours) = sigaction(Signal::SIGTSTP, &action(SigHandler::SigIgn)) else {
             return;
         };
+        if whole_group {
+            let _ = kill(Pid::from_raw(0), Signal::SIGTSTP);
+        }
+        let _ = sigaction(Signal::SIGTSTP, &action(SigHandler::SigDfl));
         let _ = raise(Signal::SIGTSTP);
         let _ = sigaction(Signal::SIGTSTP, &ours);
     }

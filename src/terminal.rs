@@ -14,6 +14,7 @@ use std::os::fd::AsFd as _;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread;
+use std::time::Duration;
 
 use crossterm::Command as _;
 use crossterm::cursor::Show;
@@ -26,6 +27,9 @@ use nix::sys::termios::{SetArg, Termios, tcgetattr, tcsetattr};
 use nix::unistd::{Pid, getpgrp, tcgetpgrp, tcsetpgrp};
 
 use crate::event::{Event, Key};
+
+/// How often a rwatch in the background looks whether it still is.
+const LOOK: Duration = Duration::from_millis(300);
 
 /// The terminal that rwatch was started from, in the foreground.
 pub struct Terminal {
@@ -75,10 +79,13 @@ impl Terminal {
     /// Makes `group` the foreground group. False: it is not ours to lend.
     pub fn lend(&mut self, group: Pid) -> bool {
         if !self.is_ours() {
+            if let Some(keys) = &self.keys {
+                keys.give_to(Whose::AnotherJobs);
+            }
             return false;
         }
         if let Some(keys) = &self.keys {
-            keys.pause();
+            keys.give_to(Whose::Commands);
         }
         let modes = self.lent.take().and_then(|loan| loan.modes);
         undisturbed(|| {
@@ -102,7 +109,7 @@ impl Terminal {
     /// Takes the terminal back for as long as everybody is stopped.
     pub fn suspend(&mut self) {
         if let Some(keys) = &self.keys {
-            keys.pause();
+            keys.give_to(Whose::Commands);
         }
         if let Some(loan) = &mut self.lent {
             loan.modes = tcgetattr(&self.tty).ok();
@@ -149,7 +156,7 @@ impl Terminal {
 
     fn resume_keys(&self) {
         if let Some(keys) = &self.keys {
-            keys.resume();
+            keys.give_to(Whose::Ours);
         }
     }
 }
@@ -176,16 +183,26 @@ struct Keys {
     wake: PipeWriter,
 }
 
-/// Whether lines are for us.
+/// Whose turn it is to read lines.
 struct Turn {
-    ours: Mutex<bool>,
+    whose: Mutex<Whose>,
     changed: Condvar,
+}
+
+/// Whom lines are for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Whose {
+    Ours,
+    /// COMMAND has the terminal.
+    Commands,
+    /// We are in the background.
+    AnotherJobs,
 }
 
 impl Keys {
     fn listen(send: impl Fn(Event) + Send + 'static) -> io::Result<Self> {
         let turn = Arc::new(Turn {
-            ours: Mutex::new(true),
+            whose: Mutex::new(Whose::Ours),
             changed: Condvar::new(),
         });
         let (woken, wake) = io::pipe()?;
@@ -195,7 +212,11 @@ impl Keys {
             .spawn(move || {
                 // In the background it fails then, and does not stop us.
                 let _ = SigSet::from(Signal::SIGTTIN).thread_block();
-                while theirs.wait() {
+                loop {
+                    if theirs.wait() {
+                        // Perhaps COMMAND asked for the terminal when it was not to be had.
+                        send(Event::Resumed);
+                    }
                     match next_line(&woken) {
                         Line::Typed(line) => {
                             if let Some(key) = key(&line) {
@@ -203,7 +224,7 @@ impl Keys {
                             }
                         }
                         Line::Paused => {}
-                        Line::NotOurs => theirs.set(false),
+                        Line::NotOurs => theirs.set(Whose::AnotherJobs),
                         Line::HungUp => return send(Event::Asked(Signal::SIGHUP)),
                     }
                 }
@@ -211,28 +232,48 @@ impl Keys {
         Ok(Self { turn, wake })
     }
 
-    fn pause(&self) {
-        self.turn.set(false);
-        let _ = (&self.wake).write_all(b".");
-    }
-
-    fn resume(&self) {
-        self.turn.set(true);
+    fn give_to(&self, whose: Whose) {
+        self.turn.set(whose);
+        if whose != Whose::Ours {
+            let _ = (&self.wake).write_all(b".");
+        }
     }
 }
 
 impl Turn {
-    fn set(&self, ours: bool) {
-        *self.ours.lock().unwrap_or_else(PoisonError::into_inner) = ours;
+    fn set(&self, whose: Whose) {
+        *self.whose.lock().unwrap_or_else(PoisonError::into_inner) = whose;
         self.changed.notify_one();
     }
 
-    /// Waits until lines are for us.
+    /// Waits until lines are for us; whether we came from the background.
+    ///
+    /// A shell that brings a running job to the foreground sends no signal: that is looked for.
     fn wait(&self) -> bool {
-        let ours = self.ours.lock().unwrap_or_else(PoisonError::into_inner);
-        let ours = self.changed.wait_while(ours, |ours| !*ours);
-        *ours.unwrap_or_else(PoisonError::into_inner)
+        let mut whose = self.whose.lock().unwrap_or_else(PoisonError::into_inner);
+        loop {
+            match *whose {
+                Whose::Ours => return false,
+                Whose::Commands => {
+                    let wait = self.changed.wait(whose);
+                    whose = wait.unwrap_or_else(PoisonError::into_inner);
+                }
+                Whose::AnotherJobs if is_in_background() => {
+                    let wait = self.changed.wait_timeout(whose, LOOK);
+                    (whose, _) = wait.unwrap_or_else(PoisonError::into_inner);
+                }
+                Whose::AnotherJobs => {
+                    *whose = Whose::Ours;
+                    return true;
+                }
+            }
+        }
     }
+}
+
+/// Whether somebody else has the terminal; not, if there is no terminal any more.
+fn is_in_background() -> bool {
+    tcgetpgrp(io::stdin()).is_ok_and(|front| front != getpgrp())
 }
 
 /// What came from standard input.
