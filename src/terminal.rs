@@ -98,10 +98,14 @@ impl Terminal {
         true
     }
 
-    /// Takes the terminal back, if it is lent, and makes it what it was.
+    /// Takes the terminal back, if it is lent, and makes it what it was. In the background it is
+    /// the shell's, which has done so.
     pub fn take_back(&mut self) {
-        if self.lent.take().is_some() {
-            self.restore();
+        if self.lent.is_some() {
+            if self.is_ours() {
+                self.restore();
+            }
+            self.lent = None;
             self.resume_keys();
         }
     }
@@ -111,9 +115,12 @@ impl Terminal {
         if let Some(keys) = &self.keys {
             keys.give_to(Whose::Commands);
         }
-        if let Some(loan) = &mut self.lent {
-            loan.modes = tcgetattr(&self.tty).ok();
+        if self.lent.is_some() && self.is_ours() {
+            let modes = tcgetattr(&self.tty).ok();
             self.restore();
+            if let Some(loan) = &mut self.lent {
+                loan.modes = modes;
+            }
         }
     }
 

@@ -377,6 +377,41 @@ fn after_bg_and_fg_command_gets_the_terminal_again() {
 }
 
 #[test]
+fn what_is_stopped_can_be_ended() {
+    for words in ["", "lines", "keys"] {
+        let mut terminal = start_in_shell("", words);
+        if words == "keys" {
+            // It takes Ctrl-Z for a key.
+            terminal.sees("waits for keys");
+            let rwatch = terminal.pids("rwatch")[0];
+            kill(rwatch, Signal::SIGTSTP).expect("rwatch lives");
+        } else {
+            if words == "lines" {
+                is_handed_over(&mut terminal);
+            }
+            terminal.types(CTRL_Z);
+        }
+        terminal.sees(PROMPT);
+        terminal.stops("rwatch");
+        terminal.stops("child");
+        terminal.types("kill %1\n");
+        terminal.until("the shell is left", |terminal| terminal.alive().len() == 1);
+        assert_eq!(log(&terminal), ["start", "signal TERM", "exit"]);
+        assert_eq!(terminal.foreground(), terminal.leader());
+
+        terminal.types(&format!("rwatch -- child {words}\n"));
+        terminal.sees("ready 1 start");
+        if words != "keys" {
+            terminal.types(CTRL_Z);
+            terminal.sees(PROMPT);
+            terminal.stops("rwatch");
+        }
+        terminal.close();
+        terminal.until("nobody is left", |terminal| terminal.alive().is_empty());
+    }
+}
+
+#[test]
 fn time_spent_stopped_does_not_count() {
     let timeout = Duration::from_secs(3);
     let options = format!("--stop-timeout {}s", timeout.as_secs());
