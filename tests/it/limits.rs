@@ -167,6 +167,13 @@ fn ten_thousand_directories_that_come_and_go_leave_nothing_behind() {
         (watches(rwatch), count("fd"), count("task"))
     };
     let memory = |rwatch: &Rwatch| field([proc(rwatch, "status")], "VmRSS:");
+    // It is set after the start, with a thread and a pipe, and stays.
+    eventually("the guard", || {
+        let is_guard = |task: &PathBuf| {
+            fs::read_to_string(task.join("comm")).is_ok_and(|name| name == "guard\n")
+        };
+        entries(&rwatch, "task").iter().any(is_guard)
+    });
     let before = held(&rwatch);
     assert_eq!(before.0, 2);
     let mut memories = Vec::new();
