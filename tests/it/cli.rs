@@ -265,7 +265,7 @@ fn colours_come_when_they_are_asked_for() {
 }
 
 #[test]
-fn a_stderr_that_nobody_reads_is_no_reason_to_end() {
+pub(crate) fn a_stderr_that_nobody_reads_is_no_reason_to_end() {
     let (reader, writer) = io::pipe().expect("a pipe");
     drop(reader);
     let full = File::options()

@@ -142,7 +142,7 @@ fn a_root_that_command_works_in() {
 }
 
 #[test]
-fn the_current_directory_itself() {
+pub(crate) fn the_current_directory_itself() {
     let mut rwatch = Sandbox::new().file("a.js", "").start([""; 0], ["child"]);
     rwatch.ready();
     let (work, away) = (rwatch.path(""), rwatch.side("away"));

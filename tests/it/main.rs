@@ -12,6 +12,7 @@ mod cli;
 mod corpus;
 mod counts;
 mod exits;
+mod faults;
 mod ignore_rules;
 mod ignores;
 mod limits;

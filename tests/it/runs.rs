@@ -200,7 +200,7 @@ fn every_change_leads_to_a_later_start() {
 }
 
 #[test]
-fn removing_what_runs_is_no_end() {
+pub(crate) fn removing_what_runs_is_no_end() {
     let sandbox = Sandbox::new().dir("app").fences("app/");
     symlink(crate::sandbox::child(), sandbox.path("app/server")).expect("a writable sandbox");
     let mut rwatch = sandbox.start(["-w", "app"], ["app/server"]);

@@ -45,6 +45,7 @@ pub(crate) struct Sandbox {
     /// The words that run rwatch.
     pub(crate) wrapper: Vec<String>,
     env: Vec<(String, String)>,
+    stdout: Option<Stdio>,
     stderr: Option<Stdio>,
     stdin: Option<Stdio>,
 }
@@ -67,6 +68,7 @@ impl Sandbox {
             fences: "",
             wrapper: Vec::new(),
             env: Vec::new(),
+            stdout: None,
             stderr: None,
             stdin: None,
         }
@@ -107,6 +109,11 @@ impl Sandbox {
 
     pub(crate) fn env(mut self, name: &str, value: &str) -> Self {
         self.env.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    pub(crate) fn stdout(mut self, stdout: impl Into<Stdio>) -> Self {
+        self.stdout = Some(stdout.into());
         self
     }
 
@@ -206,7 +213,7 @@ impl Sandbox {
         let mut command = self.command(argv);
         command
             .stdin(self.stdin.take().unwrap_or_else(Stdio::null))
-            .stdout(Stdio::piped())
+            .stdout(self.stdout.take().unwrap_or_else(Stdio::piped))
             .stderr(self.stderr.take().unwrap_or_else(Stdio::piped))
             // What rwatch sends to its own group by mistake must not reach the other tests.
             .process_group(0);
@@ -235,11 +242,17 @@ impl Sandbox {
         command
     }
 
-    /// Everybody who carries our cookie and is neither gone nor a zombie.
+    /// Everybody who carries our cookie and is neither gone nor a zombie. Who has cleared its
+    /// environment is known by our path among its words.
     pub(crate) fn alive(&self) -> Vec<String> {
         let cookie = format!("{COOKIE}={}", self.cookie);
+        let root = self.root.path().to_string_lossy();
         let carries = |pid: &Path| {
             let environ = fs::read(pid.join("environ")).unwrap_or_default();
+            if environ.is_empty() {
+                let words = fs::read(pid.join("cmdline")).unwrap_or_default();
+                return String::from_utf8_lossy(&words).contains(&*root);
+            }
             environ
                 .split(|&byte| byte == 0)
                 .any(|entry| entry == cookie.as_bytes())
@@ -282,6 +295,19 @@ impl Sandbox {
 pub(crate) fn state(process: &Path) -> Option<char> {
     let stat = fs::read_to_string(process.join("stat")).ok()?;
     stat.rsplit(')').next()?.trim_start().chars().next()
+}
+
+/// The children of a process, zombies too.
+pub(crate) fn children(parent: Pid) -> Vec<i32> {
+    let parent = parent.to_string();
+    let is_child = |pid: &i32| {
+        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+        let behind_name = stat.rsplit(')').next().unwrap_or_default();
+        behind_name.split_whitespace().nth(1) == Some(&parent)
+    };
+    let processes = fs::read_dir("/proc").expect("/proc").flatten();
+    let pids = processes.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    pids.filter(is_child).collect()
 }
 
 /// Waits for what nobody announces.

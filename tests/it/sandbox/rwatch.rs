@@ -1,9 +1,9 @@
 //! Watches one rwatch from outside: waits for what it says, counts its runs, and sees it off.
 //!
-//! When a [`Rwatch`] is dropped nobody may be left alive. To show that something leads to *no*
-//! restart nobody waits: after the thing in question comes a change of a fence file, and the next
-//! start has to be about the fence alone. There are two fences, by turns, because one file that
-//! changes right after every start is what rwatch takes for a loop.
+//! When a [`Rwatch`] is dropped it may have no zombies, and nobody may be left alive. To show that
+//! something leads to *no* restart nobody waits: after the thing in question comes a change of a
+//! fence file, and the next start has to be about the fence alone. There are two fences, by turns,
+//! because one file that changes right after every start is what rwatch takes for a loop.
 
 use std::fmt::Write as _;
 use std::io::{BufRead, BufReader, Read};
@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-use super::{PATIENCE, Sandbox};
+use super::{PATIENCE, Sandbox, children, eventually, state};
 
 /// What a start of the fixture says about itself.
 #[derive(Debug)]
@@ -329,6 +329,7 @@ impl Drop for Rwatch {
         }
         if !self.complete {
             if self.ended.is_none() {
+                self.reaps_its_dead();
                 // It may have ended by itself and not have been reaped yet, which is no error.
                 let _ = kill(self.pid, Signal::SIGTERM);
             }
@@ -343,6 +344,16 @@ impl Drop for Rwatch {
             }
             thread::sleep(Duration::from_millis(5));
         }
+    }
+}
+
+impl Rwatch {
+    /// Waits until no child is dead and not reaped.
+    fn reaps_its_dead(&self) {
+        let is_zombie = |pid: &i32| state(Path::new(&format!("/proc/{pid}"))) == Some('Z');
+        eventually("rwatch reaps its dead", || {
+            !children(self.pid).iter().any(is_zombie)
+        });
     }
 }
 
