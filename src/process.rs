@@ -32,7 +32,7 @@ use nix::unistd::{Pid, getpid};
 
 #[cfg(target_os = "linux")]
 use self::cgroup::Cgroup;
-use self::guard::Guard;
+use self::guard::{Coming, Guard};
 pub use self::guard::{NAME as GUARD, watch_over};
 pub use self::launch::Launch;
 pub use self::set::Member;
@@ -47,12 +47,13 @@ const SWEEPS: usize = 50;
 const PATIENT_SWEEPS: usize = 3;
 
 /// What COMMAND is to start with, whatever rwatch needs for itself.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Given {
     /// The signals that are blocked.
     pub blocked: SigSet,
-    /// Whether SIGPIPE is ignored: what Rust's runtime makes of it is another matter.
-    pub ignores_pipe: bool,
+    /// Those that are ignored, and would not be in COMMAND, because rwatch or its runtime sets
+    /// something else.
+    pub ignored: Vec<Signal>,
 }
 
 /// The runs that are not over, and the means to start, signal and reap them.
@@ -62,6 +63,8 @@ pub struct Processes {
     runs: Vec<Run>,
     waiter: Waiter,
     guard: Option<Guard>,
+    /// The guard, before it was needed.
+    coming: Option<Coming>,
     /// Children that we had before we were rwatch: of the shell that became us by `exec`.
     strangers: HashSet<i32>,
 }
@@ -123,6 +126,7 @@ impl Processes {
             runs: Vec::new(),
             waiter: Waiter::start(news)?,
             guard: None,
+            coming: Coming::start().ok(),
             strangers,
         })
     }
@@ -140,11 +144,14 @@ impl Processes {
         let name = launch::unique(id);
         let mut command: Command = self.launch.command(id, &name, reason, changes);
         command.process_group(0);
+        if self.guard.is_none() {
+            self.set_guard();
+        }
         if let Some(guard) = &mut self.guard {
             guard.begin(&name);
         }
-        if self.given.ignores_pipe {
-            ignore_pipe(&mut command);
+        if !self.given.ignored.is_empty() {
+            ignore(&mut command, self.given.ignored.clone());
         }
         let leader = self.as_given(|| command.spawn()).map_err(|error| {
             if let Some(guard) = &mut self.guard {
@@ -166,10 +173,6 @@ impl Processes {
             #[cfg(target_os = "linux")]
             cgroup: None,
         });
-        if self.guard.is_none() {
-            // After COMMAND, which is in a hurry.
-            self.set_guard();
-        }
         self.waiter.resume();
         Ok(group.as_raw())
     }
@@ -187,7 +190,8 @@ impl Processes {
     /// Sets a guard over the runs. Where there can be none for the moment, the next start tries
     /// again.
     fn set_guard(&mut self) {
-        self.guard = Guard::start().ok();
+        let coming = self.coming.take().or_else(|| Coming::start().ok());
+        self.guard = coming.and_then(|coming| coming.wait().ok());
         if let Some(guard) = &mut self.guard {
             for run in &self.runs {
                 guard.begin(&run.name);
@@ -486,14 +490,16 @@ fn next_dead(last: Pid) -> Option<Pid> {
     }
 }
 
-/// Has COMMAND start with SIGPIPE ignored, which the library would set to what it is by default.
+/// Has COMMAND start with these signals ignored. That takes a fork instead of `posix_spawn`.
 #[allow(unsafe_code)]
-fn ignore_pipe(command: &mut Command) {
+fn ignore(command: &mut Command, signals: Vec<Signal>) {
     // SAFETY: between fork and exec only async-signal-safe functions may be called, and
     // sigaction(2) is one.
     unsafe {
-        command.pre_exec(|| {
-            nix::sys::signal::signal(Signal::SIGPIPE, SigHandler::SigIgn)?;
+        command.pre_exec(move || {
+            for signal in &signals {
+                nix::sys::signal::signal(*signal, SigHandler::SigIgn)?;
+            }
             Ok(())
         });
     }

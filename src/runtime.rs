@@ -41,11 +41,8 @@ enum Fact {
 /// If it cannot be watched, signalled or waited for; nothing is left running then.
 pub fn run(config: Config, reporter: &Reporter) -> anyhow::Result<Outcome> {
     let (facts, inbox) = channel();
-    let (blocked, ignores_pipe) = signals::given();
-    let given = Given {
-        blocked,
-        ignores_pipe,
-    };
+    let (blocked, ignored) = signals::given();
+    let given = Given { blocked, ignored };
     // Signals first: nothing must be left behind, whenever one comes.
     signals::listen(sender(&facts, Fact::Event)).context("cannot listen for signals")?;
     let mut world = World {

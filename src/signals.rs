@@ -87,12 +87,19 @@ pub fn stop(whole_group: bool) {
     }
 }
 
-/// What COMMAND is to start with, and blocks what would stop rwatch in the background of a
+/// Which signals are blocked and, as far as rwatch has to change it, ignored. Blocks what would stop rwatch in the background of a
 /// terminal where `stty tostop` is set. To be called before there is another thread.
-pub fn given() -> (SigSet, bool) {
+pub fn given() -> (SigSet, Vec<Signal>) {
     let blocked = SigSet::thread_get_mask().unwrap_or_else(|_| SigSet::empty());
     let _ = SigSet::from(Signal::SIGTTOU).thread_block();
-    (blocked, PIPE_WAS_IGNORED.load(Ordering::Relaxed))
+    #[cfg(target_os = "linux")]
+    // Or the linker would find that nobody needs it.
+    std::hint::black_box(&LOOK_AT_PIPE);
+    let pipe = PIPE_WAS_IGNORED.load(Ordering::Relaxed);
+    let mut ignored = Vec::from_iter(pipe.then_some(Signal::SIGPIPE));
+    // We need to hear of children.
+    ignored.extend(is_ignored(Signal::SIGCHLD).then_some(Signal::SIGCHLD));
+    (blocked, ignored)
 }
 
 /// Whether SIGPIPE was ignored before the runtime of Rust came, which always ignores it.

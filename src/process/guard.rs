@@ -13,7 +13,7 @@ use std::collections::HashMap;
 use std::io::{self, BufRead as _, PipeWriter, Write as _};
 use std::os::unix::process::CommandExt as _;
 use std::process::{Child, Command, Stdio};
-use std::sync::mpsc::{Sender, channel};
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -29,6 +29,8 @@ pub const NAME: &str = "rwatch-guard";
 /// whom even SIGKILL does not end (state D) take so long.
 const ROUNDS: usize = 5000;
 const PAUSE: Duration = Duration::from_millis(1);
+/// How many looks a start may take.
+const START: usize = 50;
 
 /// The guard, as rwatch sees it. When this is dropped the guard goes, and is waited for.
 pub(super) struct Guard {
@@ -39,9 +41,16 @@ pub(super) struct Guard {
     _parent: Sender<()>,
 }
 
-impl Guard {
-    /// Starts the guard, as the child of a thread of its own: so the loop's thread can ask whether
-    /// there is a child left to wait for, and does not mean the guard (`__WNOTHREAD`, waitid(2)).
+/// A guard that is being started.
+pub(super) struct Coming {
+    told: Receiver<io::Result<(Child, PipeWriter)>>,
+    parent: Sender<()>,
+}
+
+impl Coming {
+    /// Starts a guard, beside everything else that has to be done. It is the child of a thread of its
+    /// own: so the loop's thread can ask whether there is a child left to wait for, and does not mean
+    /// the guard (`__WNOTHREAD`, waitid(2)).
     pub(super) fn start() -> io::Result<Self> {
         let (tell, told) = channel();
         let (parent, alive) = channel();
@@ -52,15 +61,22 @@ impl Guard {
                 // Until nobody can send any more.
                 let _: Result<(), _> = alive.recv();
             })?;
-        let (process, pipe) = told.recv().map_err(io::Error::other)??;
-        Ok(Self {
+        Ok(Self { told, parent })
+    }
+
+    /// Waits until it is there.
+    pub(super) fn wait(self) -> io::Result<Guard> {
+        let (process, pipe) = self.told.recv().map_err(io::Error::other)??;
+        Ok(Guard {
             process,
             pipe: Some(pipe),
             started: Instant::now(),
-            _parent: parent,
+            _parent: self.parent,
         })
     }
+}
 
+impl Guard {
     /// Whether it lived for a moment at least.
     pub(super) fn was_of_use(&self) -> bool {
         self.started.elapsed() > PAUSE * 20
@@ -146,7 +162,9 @@ fn end(runs: &HashMap<String, Option<Pid>>) {
         .keys()
         .map(|name| format!("RWATCH_RUN_ID={name}"))
         .collect();
-    for _ in 0..ROUNDS {
+    // Who was about to start has our environment until it does.
+    let patience = if groups.len() < runs.len() { START } else { 0 };
+    for round in 0..ROUNDS {
         for group in &groups {
             let _ = killpg(*group, Signal::SIGKILL);
         }
@@ -155,7 +173,7 @@ fn end(runs: &HashMap<String, Option<Pid>>) {
             groups.iter().any(|group| group.as_raw() == process.group)
                 || names.iter().any(|name| process.has_env(name))
         });
-        if left.is_empty() {
+        if left.is_empty() && round >= patience {
             return;
         }
         for process in left {

@@ -8,6 +8,8 @@
 use std::collections::HashSet;
 #[cfg(target_os = "linux")]
 use std::fs;
+#[cfg(target_os = "linux")]
+use std::sync::{Mutex, PoisonError};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -31,6 +33,7 @@ pub(super) struct Process {
     pub(super) pid: i32,
     pub(super) name: String,
     state: u8,
+    threads: u32,
     pub(super) parent: i32,
     pub(super) group: i32,
     /// When it started, in ticks since boot: with the pid its identity.
@@ -56,14 +59,16 @@ impl Process {
             state: fields.next()?.bytes().next()?,
             parent: fields.next()?.parse().ok()?,
             group: fields.next()?.parse().ok()?,
-            // The 22nd field of all; three have been taken behind the name.
-            start: fields.nth(16)?.parse().ok()?,
+            // The 20th and the 22nd field of all; the fifth was the last.
+            threads: fields.nth(14)?.parse().ok()?,
+            start: fields.nth(1)?.parse().ok()?,
         })
     }
 
-    /// Whether it is more than an entry that nobody has reaped yet.
+    /// Whether it is more than an entry that nobody has reaped yet. One whose first thread has ended
+    /// looks like that, and lives as long as the others.
     pub(super) fn is_alive(&self) -> bool {
-        !matches!(self.state, b'Z' | b'X')
+        !matches!(self.state, b'Z' | b'X') || self.threads > 1
     }
 
     /// Sends it a signal, unless it has died and its pid is somebody else's.
@@ -81,8 +86,10 @@ impl Process {
                     let _ = pidfd_send_signal(fd, number);
                 }
             }
-            // Before Linux 5.3.
-            Err(Errno::NOSYS) => drop(kill(Pid::from_raw(self.pid), signal)),
+            // Before Linux 5.3, or no descriptor is left.
+            Err(Errno::NOSYS | Errno::MFILE | Errno::NFILE) => {
+                let _ = kill(Pid::from_raw(self.pid), signal);
+            }
             // It is gone.
             Err(_) => {}
         }
@@ -127,15 +134,31 @@ impl Process {
     }
 }
 
+/// A descriptor to be given up when there is no other one.
+#[cfg(target_os = "linux")]
+static SPARE: Mutex<Option<fs::File>> = Mutex::new(None);
+
 /// Everybody, as of now.
 pub(super) struct Table(Vec<Process>);
 
 impl Table {
+    /// Where no descriptor is left, the one that is kept for this is used.
     #[cfg(target_os = "linux")]
     pub(super) fn read() -> Self {
-        let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
-        let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
-        Self(pids.filter_map(Process::read).collect())
+        let mut spare = SPARE.lock().unwrap_or_else(PoisonError::into_inner);
+        let entries = fs::read_dir("/proc").or_else(|_| {
+            *spare = None;
+            fs::read_dir("/proc")
+        });
+        let pids = entries.into_iter().flatten().flatten();
+        let pids = pids.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+        // The directory is closed before the first of them is opened.
+        let pids: Vec<i32> = pids.collect();
+        let table = Self(pids.into_iter().filter_map(Process::read).collect());
+        if spare.is_none() {
+            *spare = fs::File::open("/dev/null").ok();
+        }
+        table
     }
 
     /// Those whose pids follow `first`, as the first children of a new process have them. That is
