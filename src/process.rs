@@ -116,7 +116,8 @@ impl Processes {
         let strangers = match waitid(Id::All, WaitPidFlag::WEXITED | LOOK) {
             Err(Errno::ECHILD) => HashSet::new(),
             _ => Table::read()
-                .children(getpid().as_raw())
+                .iter()
+                .flat_map(|table| table.children(getpid().as_raw()))
                 .map(|child| child.pid)
                 .collect(),
         };
@@ -208,7 +209,9 @@ impl Processes {
         let _ = killpg(self.runs[index].group, signal);
         let _ = killpg(self.runs[index].group, Signal::SIGCONT);
         self.runs[index].told = Some((signal, HashSet::new()));
-        self.tell_the_rest(index, &Table::read());
+        if let Some(table) = Table::read() {
+            self.tell_the_rest(index, &table);
+        }
     }
 
     /// Sends the run's latest signal to those outside of its group who have not got it.
@@ -236,7 +239,7 @@ impl Processes {
         self.runs[index].told = Some((Signal::SIGKILL, HashSet::new()));
         for sweep in 0..SWEEPS {
             let _ = killpg(self.runs[index].group, Signal::SIGKILL);
-            let table = Table::read();
+            let Some(table) = Table::read() else { break };
             let members = self.members(index, &table);
             let run = &self.runs[index];
             let told = |member: &Process| {
@@ -288,8 +291,7 @@ impl Processes {
 
     /// Who of the run is still there.
     pub fn remaining(&self, id: RunId) -> Vec<Member> {
-        let table = Table::read();
-        let Some(index) = self.index(id) else {
+        let (Some(index), Some(table)) = (self.index(id), Table::read()) else {
             return Vec::new();
         };
         let members = self.members(index, &table).into_iter();
@@ -433,7 +435,10 @@ impl Processes {
                 return emptied;
             }
         }
-        let table = Table::read();
+        // Who cannot be seen may be there.
+        let Some(table) = Table::read() else {
+            return emptied;
+        };
         let us = getpid().as_raw();
         let owners: HashSet<RunId> = table
             .children(us)

@@ -29,7 +29,9 @@ pub const NAME: &str = "rwatch-guard";
 /// whom even SIGKILL does not end (state D) take so long.
 const ROUNDS: usize = 5000;
 const PAUSE: Duration = Duration::from_millis(1);
-/// How many looks a start may take.
+/// In how many looks in a row somebody may be missed who has no environment while it becomes another
+/// program (execve(2)), and in how many while COMMAND is being started.
+const EXEC: usize = 10;
 const START: usize = 50;
 
 /// The guard, as rwatch sees it. When this is dropped the guard goes, and is waited for.
@@ -163,17 +165,23 @@ fn end(runs: &HashMap<String, Option<Pid>>) {
         .map(|name| format!("RWATCH_RUN_ID={name}"))
         .collect();
     // Who was about to start has our environment until it does.
-    let patience = if groups.len() < runs.len() { START } else { 0 };
-    for round in 0..ROUNDS {
+    let enough = if groups.len() < runs.len() {
+        START
+    } else {
+        EXEC
+    };
+    let mut nobody = 0;
+    for _ in 0..ROUNDS {
         for group in &groups {
             let _ = killpg(*group, Signal::SIGKILL);
         }
-        let table = Table::read();
+        let Some(table) = Table::read() else { continue };
         let left = table.trees(|process| {
             groups.iter().any(|group| group.as_raw() == process.group)
                 || names.iter().any(|name| process.has_env(name))
         });
-        if left.is_empty() && round >= patience {
+        nobody = if left.is_empty() { nobody + 1 } else { 0 };
+        if nobody == enough {
             return;
         }
         for process in left {

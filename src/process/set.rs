@@ -9,7 +9,7 @@ use std::collections::HashSet;
 #[cfg(target_os = "linux")]
 use std::fs;
 #[cfg(target_os = "linux")]
-use std::sync::{Mutex, PoisonError};
+use std::path::{Path, PathBuf};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -123,9 +123,18 @@ impl Process {
     /// it is what it was when the program started.
     #[cfg(target_os = "linux")]
     pub(super) fn has_env(&self, entry: &str) -> bool {
-        let env = fs::read(format!("/proc/{}/environ", self.pid)).unwrap_or_default();
-        env.split(|&byte| byte == 0)
-            .any(|found| found == entry.as_bytes())
+        let has = |dir: &Path| {
+            let env = fs::read(dir.join("environ")).unwrap_or_default();
+            env.split(|&byte| byte == 0)
+                .any(|found| found == entry.as_bytes())
+        };
+        let process = PathBuf::from(format!("/proc/{}", self.pid));
+        if self.threads <= 1 {
+            return has(&process);
+        }
+        // Its first thread, which stands for the whole, may have ended.
+        let threads = fs::read_dir(process.join("task")).into_iter().flatten();
+        threads.flatten().any(|thread| has(&thread.path()))
     }
 
     #[cfg(not(target_os = "linux"))]
@@ -134,31 +143,16 @@ impl Process {
     }
 }
 
-/// A descriptor to be given up when there is no other one.
-#[cfg(target_os = "linux")]
-static SPARE: Mutex<Option<fs::File>> = Mutex::new(None);
-
 /// Everybody, as of now.
 pub(super) struct Table(Vec<Process>);
 
 impl Table {
-    /// Where no descriptor is left, the one that is kept for this is used.
+    /// None: it cannot be read, because no descriptor is left.
     #[cfg(target_os = "linux")]
-    pub(super) fn read() -> Self {
-        let mut spare = SPARE.lock().unwrap_or_else(PoisonError::into_inner);
-        let entries = fs::read_dir("/proc").or_else(|_| {
-            *spare = None;
-            fs::read_dir("/proc")
-        });
-        let pids = entries.into_iter().flatten().flatten();
-        let pids = pids.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
-        // The directory is closed before the first of them is opened.
-        let pids: Vec<i32> = pids.collect();
-        let table = Self(pids.into_iter().filter_map(Process::read).collect());
-        if spare.is_none() {
-            *spare = fs::File::open("/dev/null").ok();
-        }
-        table
+    pub(super) fn read() -> Option<Self> {
+        let entries = fs::read_dir("/proc").ok()?.flatten();
+        let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+        Some(Self(pids.filter_map(Process::read).collect()))
     }
 
     /// Those whose pids follow `first`, as the first children of a new process have them. That is
@@ -170,13 +164,13 @@ impl Table {
 
     /// Elsewhere nothing is known but the groups.
     #[cfg(not(target_os = "linux"))]
-    pub(super) fn read() -> Self {
-        Self(Vec::new())
+    pub(super) fn read() -> Option<Self> {
+        Some(Self(Vec::new()))
     }
 
     #[cfg(not(target_os = "linux"))]
     pub(super) fn guess(_: i32) -> Self {
-        Self::read()
+        Self(Vec::new())
     }
 
     /// The children of a process, dead or alive.

@@ -6,10 +6,11 @@
 //! because one file that changes right after every start is what rwatch takes for a loop.
 
 use std::fmt::Write as _;
+use std::fs;
 use std::io::{BufRead, BufReader, Read};
 use std::ops::Deref;
 use std::os::unix::process::ExitStatusExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::thread;
@@ -350,7 +351,12 @@ impl Drop for Rwatch {
 impl Rwatch {
     /// Waits until no child is dead and not reaped.
     fn reaps_its_dead(&self) {
-        let is_zombie = |pid: &i32| state(Path::new(&format!("/proc/{pid}"))) == Some('Z');
+        let is_zombie = |pid: &i32| {
+            let process = PathBuf::from(format!("/proc/{pid}"));
+            // One whose first thread has ended looks like that, too.
+            let threads = fs::read_dir(process.join("task")).into_iter().flatten();
+            state(&process) == Some('Z') && threads.count() <= 1
+        };
         eventually("rwatch reaps its dead", || {
             !children(self.pid).iter().any(is_zombie)
         });
