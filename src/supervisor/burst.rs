@@ -21,6 +21,8 @@ use crate::policy::Settle;
 /// The quiet time that ends the shortest burst. Measured: the longest gap inside `git checkout`,
 /// tar, cp and sed over thousands of files is 3 ms on an idle machine.
 const QUIET: Duration = Duration::from_millis(8);
+/// As [`QUIET`], as long as the burst is about one file alone: it was written, and closed.
+const QUIET_ONE: Duration = Duration::from_millis(4);
 /// A burst has to be quiet for this part of its own length.
 const GROWTH: u32 = 8;
 /// However long a burst is, this much quiet ends it.
@@ -261,7 +263,11 @@ impl Burst {
     /// When it will have been quiet for long enough.
     fn quiet_at(&self) -> Instant {
         let quiet = self.settle.delay.unwrap_or_else(|| {
-            (self.quiet + self.last.duration_since(self.first) / GROWTH).min(QUIET_MAX)
+            let quiet = match self.alone {
+                true if self.quiet == QUIET => QUIET_ONE,
+                _ => self.quiet,
+            };
+            (quiet + self.last.duration_since(self.first) / GROWTH).min(QUIET_MAX)
         });
         let patience = match self.hold {
             // With `--delay 0` it would be asked about again at once, for ever.
@@ -333,17 +339,17 @@ mod tests {
 
     #[test]
     fn a_single_save_is_over_after_the_shortest_quiet() {
-        assert_eq!(over_after(None, Hold::None, &[0]), (8, Verdict::Over));
+        assert_eq!(over_after(None, Hold::None, &[0]), (4, Verdict::Over));
     }
 
     #[test]
     fn the_quiet_grows_with_the_burst() {
-        let changes: Vec<u64> = (0..=400).step_by(5).collect();
+        let changes: Vec<u64> = (0..=400).step_by(2).collect();
         assert_eq!(
             over_after(None, Hold::None, &changes),
-            (400 + 8 + 50, Verdict::Over)
+            (400 + 4 + 50, Verdict::Over)
         );
-        let changes: Vec<u64> = (0..=1600).step_by(5).collect();
+        let changes: Vec<u64> = (0..=1600).step_by(2).collect();
         assert_eq!(
             over_after(None, Hold::None, &changes),
             (1600 + 80, Verdict::Over)
@@ -362,7 +368,7 @@ mod tests {
         }
         assert_eq!(
             quiets,
-            [16, 32, 64, 80, 8],
+            [16, 32, 64, 80, 4],
             "60 ms later it is another burst"
         );
     }
@@ -375,7 +381,7 @@ mod tests {
 
     #[test]
     fn the_cap_ends_what_does_not_end() {
-        let changes: Vec<u64> = (0..5000).step_by(5).collect();
+        let changes: Vec<u64> = (0..5000).step_by(2).collect();
         assert_eq!(
             over_after(None, Hold::None, &changes),
             (2000, Verdict::Overrun)
@@ -431,7 +437,7 @@ mod tests {
             "nothing is to be stopped"
         );
         assert_eq!(burst.verdict(zero + ms(5 + 9)), Verdict::Over);
-        for at in (10..4000).step_by(5) {
+        for at in (8..4000).step_by(2) {
             assert_eq!(burst.verdict(zero + ms(at)), Verdict::Wait);
             burst.saw(zero + ms(at), activity(true, Hold::None));
         }

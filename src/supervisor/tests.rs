@@ -12,7 +12,7 @@
 //! | `change b` | the file b changed; `change` is that of the file a |
 //! | `gone b` | it went away |
 //! | `soft b` | it was written to and is still open |
-//! | `1000..9000 change b` | the same every 4 ms |
+//! | `1000..9000 change b` | the same every 2 ms |
 //! | `calmed` | it was not written to after all |
 //! | `collected` `unsettled` | the answer to `collect`; where there is neither, it comes at once |
 //! | `not found` `not executable` `no memory` | the run could not be started |
@@ -60,7 +60,7 @@ transcripts! {
         postponed_it_waits_for_the_first_change: "rwatch -p" "
               20 armed   | 'postponed'
             5000 change  | ·
-            5008 elapsed | collect, 'a changed, starting', spawn 1 change a
+            5004 elapsed | collect, 'a changed, starting', spawn 1 change a
         ";
         who_is_asked_to_end_ends: "rwatch" "
             10 SIGTERM | finish SIGTERM
@@ -80,7 +80,7 @@ transcripts! {
         a_change_starts_when_its_burst_is_over: "rwatch" "
               50 emptied 1 | 'code 1 after 50: wait'
             1000 change    | ·
-            1008 elapsed   | collect, 'a changed', spawn 2 change a
+            1004 elapsed   | collect, 'a changed', spawn 2 change a
         ";
         a_soft_change_counts_after_100_ms_and_holds_the_burst_open_for_1_s: "rwatch -p" "
             1000 soft    | ·
@@ -115,7 +115,7 @@ transcripts! {
     settling {
         the_quiet_time_grows_with_the_burst: "rwatch -p" "
             1000..1400 change  | ·
-                  1458 elapsed | collect, 'a changed, starting', spawn 1 change a
+                  1454 elapsed | collect, 'a changed, starting', spawn 1 change a
         ";
         a_file_that_went_away_has_50_ms_to_come_back: "rwatch -p" "
             1000 gone    | ·
@@ -123,7 +123,7 @@ transcripts! {
         " "rwatch -p" "
             1000 gone    | ·
             1040 change  | ·
-            1053 elapsed | collect, 'a changed, starting', spawn 1 change a
+            1049 elapsed | collect, 'a changed, starting', spawn 1 change a
         ";
         delay_is_the_quiet_time: "rwatch -p -d 300" "
             1000 change           | ·
@@ -132,21 +132,21 @@ transcripts! {
         ";
         a_soft_change_that_was_none_holds_up_nothing: "rwatch" "
             1000 change    | 'SIGTERM: change', SIGTERM 1
-            1008 elapsed   | collect, 'a changed'
+            1004 elapsed   | collect, 'a changed'
             1010 soft b    | ·
             1020 emptied 0 | ·
             1030 calmed    | spawn 2 change a
         ";
         an_unsettled_burst_is_asked_about_again: "rwatch -p" "
             1000 change    | ·
-            1008 elapsed   | collect
+            1004 elapsed   | collect
             1008 unsettled | ·
-            1017 elapsed   | collect
+            1016 elapsed   | collect
             1020 collected | 'a changed, starting', spawn 1 change a
         ";
         what_comes_before_the_answer_is_asked_about_too: "rwatch -p" "
             1000 change    | ·
-            1008 elapsed   | collect
+            1004 elapsed   | collect
             1008 change b  | ·
             1010 collected | ·
             1017 elapsed   | collect
@@ -154,7 +154,7 @@ transcripts! {
         ";
         only_the_last_answer_starts: "rwatch -p" "
             1000 change    | ·
-            1008 elapsed   | collect
+            1004 elapsed   | collect
             1008 change b  | ·
             1017 elapsed   | collect
             1018 collected | ·
@@ -162,7 +162,7 @@ transcripts! {
         ";
         who_is_asked_to_end_ends: "rwatch -p" "
             1000 change    | ·
-            1008 elapsed   | collect
+            1004 elapsed   | collect
             1009 SIGHUP    | finish SIGHUP
             1010 collected | ·
         ";
@@ -173,7 +173,7 @@ transcripts! {
             1002 armed, not found, no memory       | ·
             1002 exited, emptied 0, emptied 0 of 2 | ·
             1002 calmed, SIGUSR1, early            | ·
-            1008 elapsed                           | collect, 'a changed', spawn 2 change a
+            1004 elapsed                           | collect, 'a changed', spawn 2 change a
         ";
     }
 
@@ -186,7 +186,7 @@ transcripts! {
         a_change_cuts_the_pause_short: "rwatch -m 5 -w" "
              50 emptied 1 | 'code 1 after 50: again in 100, 1 of 5'
              60 change    | ·
-             68 elapsed   | collect, 'a changed', spawn 2 change a
+             64 elapsed   | collect, 'a changed', spawn 2 change a
         ";
         a_soft_change_cuts_it_short_when_it_counts: "rwatch -m 5 -w" "
                1 soft      | ·
@@ -228,10 +228,10 @@ transcripts! {
         a_change_stops_it_and_the_next_one_starts_when_burst_and_run_are_over: "rwatch" "
             1000 change    | 'SIGTERM: change', SIGTERM 1
             1003 emptied 0 | ·
-            1008 elapsed   | collect, 'a changed', spawn 2 change a
+            1004 elapsed   | collect, 'a changed', spawn 2 change a
         " "rwatch" "
             1000 change    | 'SIGTERM: change', SIGTERM 1
-            1008 elapsed   | collect, 'a changed'
+            1004 elapsed   | collect, 'a changed'
             1090 emptied 0 | spawn 2 change a
         ";
         a_soft_change_stops_it_after_100_ms: "rwatch" "
@@ -246,7 +246,7 @@ transcripts! {
             1000 soft      | ·
             1040 change    | 'SIGTERM: change', SIGTERM 1
             1041 emptied 0 | ·
-            1053 elapsed   | collect, 'a changed', spawn 2 change a
+            1049 elapsed   | collect, 'a changed', spawn 2 change a
         ";
         a_soft_change_that_was_none_is_forgotten: "rwatch" "
             1000 soft   | ·
@@ -268,7 +268,7 @@ transcripts! {
         what_cannot_be_run_is_not_tried_again_before_a_change: "rwatch -m 5 -w" "
                0 not found      | '127: wait'
             1000 change         | ·
-            1008 elapsed        | collect, 'a changed', spawn 2 change a
+            1004 elapsed        | collect, 'a changed', spawn 2 change a
             1008 not executable | '126: wait'
         ";
         what_cannot_be_run_is_the_end_where_nothing_is_watched: "rwatch -m 5" "
@@ -284,13 +284,13 @@ transcripts! {
         ";
         the_next_try_is_for_the_same_changes: "rwatch -w" "
             1000 change    | 'SIGTERM: change', SIGTERM 1
-            1008 elapsed   | collect, 'a changed'
+            1004 elapsed   | collect, 'a changed'
             1009 emptied 0 | spawn 2 change a
             1009 no memory | '125: again in 100'
             1109 elapsed   | spawn 3 change a
             1109 no memory | '125: again in 200'
             1200 change b  | ·
-            1208 elapsed   | collect, 'b joins', spawn 4 change a b
+            1204 elapsed   | collect, 'b joins', spawn 4 change a b
         ";
         sigterm_is_answered_with_the_stop_signal: "rwatch -s SIGQUIT" "
             100 SIGTERM   | 'SIGQUIT: asked', SIGQUIT 1
@@ -317,31 +317,31 @@ transcripts! {
     stopping_to_restart {
         what_changes_meanwhile_joins_the_restart: "rwatch" "
             1000 change    | 'SIGTERM: change', SIGTERM 1
-            1008 elapsed   | collect, 'a changed'
+            1004 elapsed   | collect, 'a changed'
             1100 change b  | ·
-            1108 elapsed   | collect, 'b joins'
+            1104 elapsed   | collect, 'b joins'
             1200 change b  | ·
-            1208 elapsed   | collect
+            1204 elapsed   | collect
             1300 emptied 0 | spawn 2 change a b
         ";
         a_burst_that_is_not_over_goes_on_without_the_run: "rwatch" "
             1000 change    | 'SIGTERM: change', SIGTERM 1
-            1008 elapsed   | collect
+            1004 elapsed   | collect
             1008 unsettled | ·
+            1016 elapsed   | collect
             1016 emptied 0 | ·
-            1017 elapsed   | collect
             1020 collected | 'a changed', spawn 2 change a
         ";
         a_soft_change_that_was_none_is_forgotten: "rwatch" "
             1000 change    | 'SIGTERM: change', SIGTERM 1
-            1008 elapsed   | collect, 'a changed'
+            1004 elapsed   | collect, 'a changed'
             1010 soft b    | ·
             1020 calmed    | ·
             1030 emptied 0 | spawn 2 change a
         ";
         who_stays_is_named_after_2_s_and_killed_after_5: "rwatch" "
             1000 change   | 'SIGTERM: change', SIGTERM 1
-            1008 elapsed  | collect, 'a changed'
+            1004 elapsed  | collect, 'a changed'
             3000 elapsed  | name 1 (kill in 3000)
             6000 elapsed  | 'killing', kill 1
             6001 killed 9 | spawn 2 change a
@@ -349,7 +349,7 @@ transcripts! {
         the_end_of_the_leader_is_not_the_end_of_the_run: "rwatch --stop-timeout 1000" "
             1000 change    | 'SIGTERM: change', SIGTERM 1
             1001 exited    | ·
-            1008 elapsed   | collect, 'a changed'
+            1004 elapsed   | collect, 'a changed'
             2000 elapsed   | 'killing', kill 1
             2001 emptied 0 | spawn 2 change a
         ";
@@ -360,7 +360,7 @@ transcripts! {
         ";
         ctrl_c_is_passed_on_and_the_next_one_kills: "rwatch" "
             1000 change   | 'SIGTERM: change', SIGTERM 1
-            1008 elapsed  | collect, 'a changed'
+            1004 elapsed  | collect, 'a changed'
             1010 SIGINT   | 'SIGINT: asked', SIGINT 1
             1020 SIGINT   | 'killing', kill 1
             1030 killed 9 | finish SIGINT
@@ -371,7 +371,7 @@ transcripts! {
             1001 armed, not found, no memory, early | ·
             1001 exited of 0, emptied 0 of 0        | ·
             1002 SIGUSR1                            | relay SIGUSR1 1
-            1008 elapsed                            | collect, 'a changed'
+            1004 elapsed                            | collect, 'a changed'
             1009 emptied 0                          | spawn 2 change a
         ";
     }
@@ -391,9 +391,9 @@ transcripts! {
         a_change_makes_it_a_restart_that_costs_nothing: "rwatch -m 1 -w" "
             500 exited    | name daemons 1, 'SIGTERM: leftovers', SIGTERM 1
             510 change    | ·
-            518 elapsed   | collect
+            514 elapsed   | collect
             518 unsettled | ·
-            527 elapsed   | collect
+            526 elapsed   | collect
             528 collected | 'a changed'
             600 emptied 1 | spawn 2 change a
             700 emptied 1 | 'code 1 after 100: again in 100, 1 of 1'
@@ -477,7 +477,7 @@ transcripts! {
         ";
         a_change_matters_no_more: "rwatch -m 5 -w" "
             1000 change           | 'SIGTERM: change', SIGTERM 1
-            1008 elapsed          | collect
+            1004 elapsed          | collect
             1009 SIGTERM          | ·
             1010 collected        | ·
             1020 change b, soft c | ·
@@ -532,8 +532,8 @@ transcripts! {
             110 elapsed   | spawn 2 exit
             120 emptied 1 | 'code 1 after 10: again in 200, 2 of 2'
             130 change    | ·
-            138 elapsed   | collect, 'a changed', spawn 3 change a
-            150 emptied 1 | 'code 1 after 12: again in 100, 1 of 2'
+            134 elapsed   | collect, 'a changed', spawn 3 change a
+            150 emptied 1 | 'code 1 after 16: again in 100, 1 of 2'
             250 elapsed   | spawn 4 exit
             260 emptied 1 | 'code 1 after 10: again in 200, 2 of 2'
             460 elapsed   | spawn 5 exit
@@ -570,8 +570,8 @@ transcripts! {
               40 soft      | ·
               50 emptied 1 | 'code 1 after 50: wait'
               60 change    | ·
-              70 elapsed   | collect, 'a changed', spawn 2 change a
-             100 emptied 1 | 'code 1 after 29: end', finish 1
+              66 elapsed   | collect, 'a changed', spawn 2 change a
+             100 emptied 1 | 'code 1 after 33: end', finish 1
         ";
         never_means_the_first_exit_is_the_end_where_nothing_is_watched: "rwatch -m 5 -r never" "
             10 emptied 2 | 'code 2 after 10: end', finish 2
@@ -588,7 +588,7 @@ transcripts! {
         what_changes_meanwhile_is_the_better_reason: "rwatch" "
             1000 rs        | 'by hand', 'SIGTERM: by hand', SIGTERM 1
             1100 change    | ·
-            1108 elapsed   | collect, 'a changed'
+            1104 elapsed   | collect, 'a changed'
             1200 emptied 0 | spawn 2 change a
         ";
         rs_starts_what_waits_and_cuts_a_pause_short: "rwatch" "
@@ -610,7 +610,7 @@ transcripts! {
         rs_changes_nothing_where_a_start_is_coming_or_none: "rwatch -p" "
             1000 change    | ·
             1001 rs        | ·
-            1008 elapsed   | collect, 'a changed, starting', spawn 1 change a
+            1004 elapsed   | collect, 'a changed, starting', spawn 1 change a
             2000 q         | 'SIGTERM: asked', SIGTERM 1
             2010 rs        | ·
             2020 emptied 0 | finish 0
@@ -640,7 +640,7 @@ transcripts! {
             3000 change    | 'SIGTERM: change', SIGTERM 1
             3001 asks      | lend 1
             3003 emptied 0 | ·
-            3008 elapsed   | collect, 'a changed', spawn 2 change a
+            3004 elapsed   | collect, 'a changed', spawn 2 change a
             4000 resumed   | ·
             4001 asks of 1 | ·
         ";
@@ -686,7 +686,7 @@ transcripts! {
             1000 change    | 'SIGTERM: change', SIGTERM 1
             1001 froze 500 | ·
             1002 emptied 0 | ·
-            1508 elapsed   | collect, 'a changed', spawn 2 change a
+            1504 elapsed   | collect, 'a changed', spawn 2 change a
         ";
     }
 
@@ -704,9 +704,9 @@ transcripts! {
             18100 emptied 0 | spawn 5 change a
         ";
         where_nothing_more_is_written_nothing_more_happens: "rwatch -p" "
-            1000..2996 change | ·
-            3000 elapsed | collect now, 'a changed, starting', 'a goes on', spawn 1 change a
-            3008 elapsed | ·
+            1000..2996 change  | ·
+                  3000 elapsed | collect now, 'a changed, starting', 'a goes on', spawn 1 change a
+                  3004 elapsed | ·
         ";
         a_file_that_stays_open_is_written_endlessly_too: "rwatch -p" "
             1000..3200 soft | ·
@@ -716,27 +716,27 @@ transcripts! {
             4300 killed 15 | spawn 2 change a
         ";
         an_order_is_not_taken_back_by_what_comes_before_its_answer: "rwatch -p" "
-            1000 change    | ·
-            1008 elapsed   | collect
-            1009..3100 change | ·
-            3000 elapsed   | collect now
-            3010 unsettled | ·
-            3050 collected | 'a changed, starting', 'a goes on', spawn 1 change a
-            3110 elapsed   | collect, 'SIGTERM: change', SIGTERM 1
-            3121 collected | 'a changed'
-            3130 emptied 0 | spawn 2 change a
+                  1000 change    | ·
+                  1004 elapsed   | collect
+            1009..3100 change    | ·
+                  3000 elapsed   | collect now
+                  3010 unsettled | ·
+                  3050 collected | 'a changed, starting', 'a goes on', spawn 1 change a
+                  3109 elapsed   | collect, 'SIGTERM: change', SIGTERM 1
+                  3121 collected | 'a changed'
+                  3130 emptied 0 | spawn 2 change a
         ";
         an_end_that_was_none_is_one_restart: "rwatch -p" "
-            1000..2996 change | ·
-            3000 elapsed   | collect now
-            3000 collected | 'a changed, starting', 'a goes on', spawn 1 change a
-            3004 change    | ·
-            3012 elapsed   | collect, 'SIGTERM: change', SIGTERM 1
-            3014 change b  | ·
-            3015 collected | ·
-            3016 emptied 0 | ·
-            3023 elapsed   | collect
-            3024 collected | 'a +1 changed', spawn 2 change a b
+            1000..2996 change    | ·
+                  3000 elapsed   | collect now
+                  3000 collected | 'a changed, starting', 'a goes on', spawn 1 change a
+                  3004 elapsed   | ·
+                  3004 change    | 'SIGTERM: change', SIGTERM 1
+                  3014 change b  | ·
+                  3015 collected | ·
+                  3016 emptied 0 | ·
+                  3024 collected | ·
+                  3031 elapsed   | collect
         ";
         a_burst_that_stays_unsettled_is_cut_off_too: "rwatch -p -d 0" "
             1000 change | ·
@@ -781,7 +781,7 @@ fn check_after_ten_rounds(at_work: bool, rest: &str) {
             "{} emptied 0 | ·
              {} elapsed | collect, {told}, spawn {next} change a",
             began + 51,
-            began + 58
+            began + 54
         )
         .expect("a string takes it");
     }
@@ -793,8 +793,8 @@ fn a_loop_is_named_and_then_slowed_down() {
     let rest = "
          630 change  | look 11
          700 change  | ·
-        1580 elapsed | look 11, 'SIGTERM: change', SIGTERM 11
-        1580 elapsed | collect, 'a changed'
+        1576 elapsed | look 11, 'SIGTERM: change', SIGTERM 11
+        1576 elapsed | collect, 'a changed'
         1590 emptied 0 | spawn 12 change a
         1600 change  | look 12
         1600 at work | ·
@@ -810,7 +810,7 @@ fn who_saves_as_soon_as_command_is_up_is_not_slowed_down() {
     let rest = "
          630 change    | look 11, 'SIGTERM: change', SIGTERM 11
          631 emptied 0 | ·
-         638 elapsed   | collect, 'a changed', spawn 12 change a
+         634 elapsed   | collect, 'a changed', spawn 12 change a
     ";
     check_after_ten_rounds(false, rest);
 }
@@ -824,7 +824,7 @@ fn another_path_is_not_slowed_down_with_a_loop() {
          660 elapsed   | collect, 'a +1 changed', spawn 12 change a b
          700 change    | 'SIGTERM: change', SIGTERM 12
          701 emptied 0 | ·
-         708 elapsed   | collect, 'a changed', spawn 13 change a
+         704 elapsed   | collect, 'a changed', spawn 13 change a
     ";
     check_after_ten_rounds(true, rest);
 }
@@ -834,7 +834,7 @@ fn what_changes_long_after_a_start_is_no_loop() {
     let rest = "
         5000 change    | 'SIGTERM: change', SIGTERM 11
         5001 emptied 0 | ·
-        5008 elapsed   | collect, 'a changed', spawn 12 change a
+        5004 elapsed   | collect, 'a changed', spawn 12 change a
     ";
     check_after_ten_rounds(true, rest);
 }
@@ -843,9 +843,9 @@ fn what_changes_long_after_a_start_is_no_loop() {
 fn a_loop_whose_command_exits_is_slowed_down_too() {
     let rest = "
          630 change    | look 11
-         640 emptied 0 | 'code 0 after 60: wait'
-        1580 elapsed   | ·
-        1580 elapsed   | collect, 'a changed', spawn 12 change a
+         640 emptied 0 | 'code 0 after 64: wait'
+        1576 elapsed   | ·
+        1576 elapsed   | collect, 'a changed', spawn 12 change a
     ";
     check_after_ten_rounds(true, rest);
 }
@@ -854,7 +854,7 @@ fn a_loop_whose_command_exits_is_slowed_down_too() {
 fn what_changes_as_command_ends_is_its_own_doing() {
     let mut transcript = String::new();
     for round in 1..=10 {
-        let began = 60 * (round - 1);
+        let began = 56 * (round - 1);
         let told = match round {
             3 => "'a changed', 'a loops'",
             10 => "'a changed', 'a loops on'",
@@ -867,7 +867,7 @@ fn what_changes_as_command_ends_is_its_own_doing() {
              {} elapsed   | collect, {told}, spawn {} change a",
             began + 50,
             began + 52,
-            began + 60,
+            began + 56,
             round + 1
         )
         .expect("a string takes it");

@@ -95,7 +95,7 @@ impl Player {
             let (time, events) = cue.trim().split_once(' ').expect("a time and an event");
             let (from, to) = time.split_once("..").unwrap_or((time, time));
             let mut written = Some(time);
-            for at in (number(from)..=number(to)).step_by(4) {
+            for at in (number(from)..=number(to)).step_by(2) {
                 cues.push((self.zero + ms(at), events.trim(), written.take()));
             }
         }
