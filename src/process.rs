@@ -43,7 +43,7 @@ use crate::event::{Changes, Event, ExitReason, Halt, RunId, SpawnFailure, StartR
 
 /// How often those are looked for who came while the others were killed.
 const SWEEPS: usize = 50;
-/// How often, before they are taken for more than can be killed one by one.
+/// A tree without new members is dead after one sweep, and one that was forking after two or three.
 const PATIENT_SWEEPS: usize = 3;
 
 /// What COMMAND is to start with, whatever rwatch needs for itself.
@@ -67,6 +67,9 @@ pub struct Processes {
     coming: Option<Coming>,
     /// Children that we had before we were rwatch: of the shell that became us by `exec`.
     strangers: HashSet<i32>,
+    /// Whether orphans may become ours that are not COMMAND's: theirs, and, if we are PID 1 of a
+    /// container, those of whoever else comes in.
+    adopts_strangers: bool,
 }
 
 /// One life of COMMAND.
@@ -76,7 +79,8 @@ struct Run {
     name: String,
     /// The first process of the group, whose id is the group's.
     leader: Child,
-    group: Pid,
+    /// None: nobody is in it any more, and its id may be somebody else's.
+    group: Option<Pid>,
     /// How the leader ended, once it has been reaped.
     ended: Option<ExitReason>,
     /// The latest signal to everybody, and who outside of the group has got it.
@@ -86,9 +90,32 @@ struct Run {
     cgroup: Option<Cgroup>,
 }
 
-#[cfg(target_os = "linux")]
 impl Run {
+    /// The leader's, which is somebody else's once it has been reaped.
+    fn pid(&self) -> Pid {
+        Pid::from_raw(self.leader.id().cast_signed())
+    }
+
+    fn is_in_group(&self, process: &Process) -> bool {
+        self.group
+            .is_some_and(|group| group.as_raw() == process.group)
+    }
+
+    /// Sends a signal to the group. Whoever is gone by now needs none.
+    fn send(&self, signal: Signal) {
+        if let Some(group) = self.group {
+            let _ = killpg(group, signal);
+        }
+    }
+
+    /// Whether somebody outside of the group has got the latest signal.
+    fn has_been_told(&self, member: &Process) -> bool {
+        let told = self.told.as_ref().map(|(_, told)| told);
+        told.is_some_and(|told| told.contains(&member.pid))
+    }
+
     /// Kills these, and what they fork meanwhile, if there is a cgroup to do it in.
+    #[cfg(target_os = "linux")]
     fn kill_at_one_stroke(&mut self, members: &[Process]) {
         if self.cgroup.is_none() {
             self.cgroup = Cgroup::make(&self.name);
@@ -113,7 +140,7 @@ impl Processes {
         #[cfg(target_os = "linux")]
         nix::sys::prctl::set_child_subreaper(true)?;
         // Before anything is started.
-        let strangers = match waitid(Id::All, WaitPidFlag::WEXITED | LOOK) {
+        let strangers = match waitid(Id::All, WaitPidFlag::WEXITED | WITHOUT_REAPING) {
             Err(Errno::ECHILD) => HashSet::new(),
             _ => Table::read()
                 .iter()
@@ -128,6 +155,7 @@ impl Processes {
             waiter: Waiter::start(news)?,
             guard: None,
             coming: Coming::start().ok(),
+            adopts_strangers: !strangers.is_empty() || getpid().as_raw() == 1,
             strangers,
         })
     }
@@ -168,7 +196,7 @@ impl Processes {
             id,
             name,
             leader,
-            group,
+            group: Some(group),
             ended: None,
             told: None,
             #[cfg(target_os = "linux")]
@@ -196,7 +224,9 @@ impl Processes {
         if let Some(guard) = &mut self.guard {
             for run in &self.runs {
                 guard.begin(&run.name);
-                guard.group(&run.name, run.group);
+                if let Some(group) = run.group {
+                    guard.group(&run.name, group);
+                }
             }
         }
     }
@@ -206,8 +236,8 @@ impl Processes {
     pub fn signal(&mut self, id: RunId, signal: Signal) {
         let Some(index) = self.index(id) else { return };
         // Whoever is gone by now needs no signal.
-        let _ = killpg(self.runs[index].group, signal);
-        let _ = killpg(self.runs[index].group, Signal::SIGCONT);
+        self.runs[index].send(signal);
+        self.runs[index].send(Signal::SIGCONT);
         self.runs[index].told = Some((signal, HashSet::new()));
         if let Some(table) = Table::read() {
             self.tell_the_rest(index, &table);
@@ -218,7 +248,7 @@ impl Processes {
     fn tell_the_rest(&mut self, index: usize, table: &Table) {
         let outside = self.members(index, table).into_iter();
         let outside: Vec<Process> = outside
-            .filter(|member| member.group != self.runs[index].group.as_raw())
+            .filter(|member| !self.runs[index].is_in_group(member))
             .cloned()
             .collect();
         let Some((signal, told)) = &mut self.runs[index].told else {
@@ -238,17 +268,13 @@ impl Processes {
         let Some(index) = self.index(id) else { return };
         self.runs[index].told = Some((Signal::SIGKILL, HashSet::new()));
         for sweep in 0..SWEEPS {
-            let _ = killpg(self.runs[index].group, Signal::SIGKILL);
+            self.runs[index].send(Signal::SIGKILL);
             let Some(table) = Table::read() else { break };
             let members = self.members(index, &table);
             let run = &self.runs[index];
-            let told = |member: &Process| {
-                let told = run.told.as_ref().map(|(_, told)| told);
-                told.is_some_and(|told| told.contains(&member.pid))
-            };
             let new: Vec<Process> = members
                 .into_iter()
-                .filter(|member| !told(member))
+                .filter(|member| !run.has_been_told(member))
                 .cloned()
                 .collect();
             if new.is_empty() {
@@ -269,15 +295,15 @@ impl Processes {
 
     /// Stops the group of the run as Ctrl-Z does.
     pub fn suspend(&self, id: RunId) {
-        if let Some(group) = self.group(id) {
-            let _ = killpg(group, Signal::SIGTSTP);
+        if let Some(index) = self.index(id) {
+            self.runs[index].send(Signal::SIGTSTP);
         }
     }
 
     /// Wakes the group of the run.
     pub fn resume(&self, id: RunId) {
-        if let Some(group) = self.group(id) {
-            let _ = killpg(group, Signal::SIGCONT);
+        if let Some(index) = self.index(id) {
+            self.runs[index].send(Signal::SIGCONT);
         }
     }
 
@@ -285,7 +311,7 @@ impl Processes {
     pub fn relay(&self, id: RunId, signal: Signal) {
         let run = self.index(id).map(|index| &self.runs[index]);
         if let Some(run) = run.filter(|run| run.ended.is_none()) {
-            let _ = kill(run.group, signal);
+            let _ = kill(run.pid(), signal);
         }
     }
 
@@ -298,7 +324,7 @@ impl Processes {
         let member = |process: &Process| Member {
             pid: process.pid,
             name: process.name.clone(),
-            is_outside: process.group != self.runs[index].group.as_raw(),
+            is_outside: !self.runs[index].is_in_group(process),
         };
         members.map(member).collect()
     }
@@ -319,35 +345,32 @@ impl Processes {
     /// The living members of a run's set.
     fn members<'a>(&self, index: usize, table: &'a Table) -> Vec<&'a Process> {
         let us = getpid().as_raw();
-        let group = self.runs[index].group.as_raw();
+        let run = &self.runs[index];
         let ours = |process: &Process| {
-            process.group == group || process.parent == us && self.owner(process) == Some(index)
+            run.is_in_group(process) || process.parent == us && self.owner(process) == Some(index)
         };
         table.trees(ours)
     }
 
     /// The run that a child of ours belongs to. One whose group and name are of no run has changed
-    /// both: then it is the oldest run's.
+    /// both: then it is the oldest run's, unless there can be others' children among ours.
     fn owner(&self, child: &Process) -> Option<usize> {
-        let guard = self
-            .guard
-            .as_ref()
-            .is_some_and(|guard| guard.pid() == child.pid);
-        if guard || self.strangers.contains(&child.pid) {
+        let is_guard = |guard: &Guard| guard.pid() == child.pid;
+        if self.guard.as_ref().is_some_and(is_guard) || self.strangers.contains(&child.pid) {
             return None;
         }
-        let by_group = |run: &Run| run.group.as_raw() == child.group;
+        let by_group = |run: &Run| run.is_in_group(child);
         let by_name = |run: &Run| child.has_env(&format!("RWATCH_RUN_ID={}", run.name));
-        match self.runs.len() {
-            0 => None,
-            1 => Some(0),
-            _ => self
-                .runs
-                .iter()
-                .position(by_group)
-                .or_else(|| self.runs.iter().position(by_name))
-                .or(Some(0)),
+        if self.runs.len() == 1 && !self.adopts_strangers {
+            return Some(0);
         }
+        let known = self.runs.iter().position(by_group);
+        known
+            .or_else(|| self.runs.iter().position(by_name))
+            .or_else(|| {
+                let is_nameless = !self.adopts_strangers || child.has_no_env();
+                (is_nameless && !self.runs.is_empty()).then_some(0)
+            })
     }
 
     /// Takes in what has become of a child, and tells what that means for the runs.
@@ -355,6 +378,13 @@ impl Processes {
         match news {
             News::Dead(pid) => self.reap(pid),
             News::Stopped(pid) => {
+                if let Some(guard) = self
+                    .guard
+                    .as_ref()
+                    .filter(|guard| guard.pid() == pid.as_raw())
+                {
+                    guard.wake();
+                }
                 let event = self.halted(pid);
                 self.waiter.resume();
                 event.into_iter().collect()
@@ -365,7 +395,7 @@ impl Processes {
     /// Why a child was stopped, if it is the leader of a run. Whoever sent it SIGSTOP had a reason.
     fn halted(&self, pid: Pid) -> Option<Event> {
         let stopped = waitid(Id::Pid(pid), WaitPidFlag::WSTOPPED | WaitPidFlag::WNOHANG);
-        let run = self.runs.iter().find(|run| run.group == pid)?.id;
+        let run = self.runs.iter().find(|run| run.pid() == pid)?.id;
         let why = match stopped {
             Ok(WaitStatus::Stopped(_, Signal::SIGTTIN | Signal::SIGTTOU)) => Halt::WantsTerminal,
             Ok(WaitStatus::Stopped(_, Signal::SIGTSTP)) => Halt::CtrlZ,
@@ -381,7 +411,7 @@ impl Processes {
 
     /// The process group of the run.
     pub fn group(&self, id: RunId) -> Option<Pid> {
-        Some(self.runs[self.index(id)?].group)
+        self.runs[self.index(id)?].group
     }
 
     /// Reaps a dead child and all others that are dead, and tells what that means for the runs.
@@ -389,13 +419,14 @@ impl Processes {
         let mut events = Vec::new();
         let mut next = Some(dead);
         while let Some(dead) = next {
-            let leader = |run: &&mut Run| run.group == dead && run.ended.is_none();
+            let leader = |run: &&mut Run| run.pid() == dead && run.ended.is_none();
             if let Some(run) = self.runs.iter_mut().find(leader) {
                 if let Ok(Some(status)) = run.leader.try_wait() {
                     run.ended = Some(exit_reason(status));
                     events.push(Event::Exited { run: run.id });
                 }
             } else {
+                self.strangers.remove(&dead.as_raw());
                 // An orphan that became ours. How it ended concerns nobody.
                 let _ = waitpid(dead, Some(WaitPidFlag::WNOHANG));
                 if let Some(guard) = self.guard.take_if(|guard| guard.pid() == dead.as_raw())
@@ -415,7 +446,7 @@ impl Processes {
         #[cfg(not(target_os = "linux"))]
         for run in self.runs.iter().filter(|run| run.ended.is_some()) {
             // Without a subreaper the orphans die unseen.
-            self.waiter.look_again_at(run.group);
+            self.waiter.look_again_at(run.pid());
         }
         self.waiter.resume();
         events
@@ -429,8 +460,16 @@ impl Processes {
         if self.runs.iter().all(|run| run.ended.is_none()) {
             return emptied;
         }
+        for run in &mut self.runs {
+            if run.ended.is_some() && run.group.is_some_and(is_empty) {
+                run.group = None;
+                if let Some(guard) = &mut self.guard {
+                    guard.begin(&run.name);
+                }
+            }
+        }
         if has_no_children() {
-            emptied.extend(self.drop_runs(|run| is_empty(run.group)));
+            emptied.extend(self.drop_runs(|run| run.group.is_none()));
             if self.runs.iter().all(|run| run.ended.is_none()) {
                 return emptied;
             }
@@ -444,7 +483,7 @@ impl Processes {
             .children(us)
             .filter_map(|child| Some(self.runs[self.owner(child)?].id))
             .collect();
-        emptied.extend(self.drop_runs(|run| is_empty(run.group) && !owners.contains(&run.id)));
+        emptied.extend(self.drop_runs(|run| run.group.is_none() && !owners.contains(&run.id)));
         for index in 0..self.runs.len() {
             if self.runs[index].ended.is_some() {
                 self.tell_the_rest(index, &table);
@@ -476,15 +515,28 @@ impl Processes {
 }
 
 /// To look, and neither wait nor reap.
-const LOOK: WaitPidFlag = WaitPidFlag::WNOHANG.union(WaitPidFlag::WNOWAIT);
+const WITHOUT_REAPING: WaitPidFlag = WaitPidFlag::WNOHANG.union(WaitPidFlag::WNOWAIT);
 
 /// Whether nothing is left to wait for: no child but the guard, which is another thread's.
 fn has_no_children() -> bool {
     #[cfg(target_os = "linux")]
-    let ours = LOOK.union(WaitPidFlag::__WNOTHREAD);
+    let ours = WITHOUT_REAPING.union(WaitPidFlag::__WNOTHREAD);
     #[cfg(not(target_os = "linux"))]
-    let ours = LOOK;
+    let ours = WITHOUT_REAPING;
     waitid(Id::All, WaitPidFlag::WEXITED | ours) == Err(Errno::ECHILD)
+}
+
+impl Drop for Processes {
+    /// The guard goes with us. If there is a run left, which only an error can leave, its last duty
+    /// is to end it.
+    fn drop(&mut self) {
+        let coming = self.coming.take().and_then(|coming| coming.wait().ok());
+        for guard in [self.guard.take(), coming].into_iter().flatten() {
+            if self.runs.is_empty() {
+                guard.dismiss();
+            }
+        }
+    }
 }
 
 /// Another child that is dead and not reaped, if it is not `last`, which could not be reaped then.

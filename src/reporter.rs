@@ -51,6 +51,8 @@ pub struct Reporter {
 enum Tone {
     /// Something went wrong: said even if quiet.
     Error,
+    /// What was asked for: said even if quiet.
+    Answer,
     /// Something is not as it should be.
     Warning,
     /// COMMAND starts.
@@ -126,7 +128,7 @@ impl Reporter {
 
     /// Says that COMMAND waits for the terminal, which is not to be had.
     pub fn no_terminal(&self) {
-        let text = "the command wants the terminal and is stopped until it gets it: rwatch was not started in the foreground";
+        let text = "the command wants the terminal and is stopped until it gets it: start rwatch in the foreground";
         self.line(Tone::Warning, text);
     }
 
@@ -198,17 +200,17 @@ impl Reporter {
             }
             Message::ByHand => (Tone::Start, "restarting by hand".to_owned()),
             Message::Help => (
-                Tone::Plain,
+                Tone::Answer,
                 "type rs or r to restart, q to quit, h for this; Ctrl-C ends everything".to_owned(),
             ),
-            Message::NoKey => (Tone::Plain, "no such key; h lists the keys".to_owned()),
+            Message::NoKey => (Tone::Answer, "no such key; h lists the keys".to_owned()),
             Message::Killing => (Tone::Plain, "sending SIGKILL".to_owned()),
         }
     }
 
     fn line(&self, tone: Tone, text: &str) {
         let needed = match tone {
-            Tone::Error => Volume::Quiet,
+            Tone::Error | Tone::Answer => Volume::Quiet,
             Tone::Warning | Tone::Start | Tone::Plain => Volume::Normal,
             Tone::Detail => Volume::Verbose,
         };
@@ -219,7 +221,7 @@ impl Reporter {
             Tone::Error => Color::Red,
             Tone::Warning => Color::Yellow,
             Tone::Start => Color::Green,
-            Tone::Plain => Color::Reset,
+            Tone::Plain | Tone::Answer => Color::Reset,
             Tone::Detail => Color::DarkGrey,
         };
         // One write a line: COMMAND writes to the same place.

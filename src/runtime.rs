@@ -61,10 +61,13 @@ pub fn run(config: Config, reporter: &Reporter) -> anyhow::Result<Outcome> {
         let _ = facts.send(Fact::Event(Event::Armed));
     }
     loop {
-        let fact = match supervisor.deadline() {
-            None => inbox.recv().map_err(RecvTimeoutError::from),
+        let (frozen, fact) = match supervisor.deadline() {
+            None => (None, inbox.recv().map_err(RecvTimeoutError::from)),
             Some(at) => wait(&inbox, at, supervisor.is_stopping()),
         };
+        if let Some(time) = frozen {
+            supervisor.handle(Instant::now(), Event::Froze(time));
+        }
         let mut events = match fact {
             // The terminal is gone, and nohup stands against what that means.
             Ok(Fact::Event(Event::Asked(signal))) if signals::is_ignored(signal) => continue,
@@ -94,21 +97,22 @@ pub fn run(config: Config, reporter: &Reporter) -> anyhow::Result<Outcome> {
 }
 
 /// Waits until `at` for a fact. In the middle of a stop it is noticed when rwatch itself was stopped
-/// for a while, as by SIGSTOP or a freezer: COMMAND may have been, too, and is not to be killed for
-/// what it had no time to do.
-fn wait(inbox: &Receiver<Fact>, at: Instant, stopping: bool) -> Result<Fact, RecvTimeoutError> {
+/// for a while, and for how long, as by SIGSTOP or a freezer: COMMAND may have been, too, and is not
+/// to be killed for what it had no time to do.
+fn wait(
+    inbox: &Receiver<Fact>,
+    at: Instant,
+    stopping: bool,
+) -> (Option<Duration>, Result<Fact, RecvTimeoutError>) {
     loop {
         let now = Instant::now();
         let left = at.saturating_duration_since(now);
         let short = if stopping { left.min(TICK) } else { left };
         let fact = inbox.recv_timeout(short);
         let late = now.elapsed().saturating_sub(short);
-        match fact {
-            Err(RecvTimeoutError::Timeout) if stopping && late > FROZEN => {
-                return Ok(Fact::Event(Event::Froze(late)));
-            }
-            Err(RecvTimeoutError::Timeout) if short < left => {}
-            fact => return fact,
+        let frozen = (stopping && late > FROZEN).then_some(late);
+        if frozen.is_some() || short == left || !matches!(fact, Err(RecvTimeoutError::Timeout)) {
+            return (frozen, fact);
         }
     }
 }

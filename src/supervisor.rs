@@ -743,6 +743,11 @@ impl Supervisor {
                 // Whoever of it did not have the terminal knows of nothing.
                 self.stop(now, interrupted, end, StopReason::Asked);
             }
+            // Our own SIGINT, if that is the stop signal, looks the same.
+            State::Stopping { run, stop, .. }
+                if *run == interrupted
+                    && stop.signalled
+                    && self.policy.stop.signal == Signal::SIGINT => {}
             State::Stopping { run, then, .. } if *run == interrupted => {
                 if !matches!(then, Then::End(_)) {
                     *then = end;
@@ -800,6 +805,9 @@ impl Supervisor {
 
     fn restart_by_hand(&mut self, now: Instant) {
         self.budget.restore();
+        if let Some(burst) = &mut self.burst {
+            burst.end_spacing(now);
+        }
         match &mut self.state {
             State::Waiting | State::BackingOff { .. } => {
                 self.say(Message::ByHand);

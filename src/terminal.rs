@@ -9,7 +9,7 @@
 //! background has no terminal to lend.
 
 use std::fs::File;
-use std::io::{self, IsTerminal as _, PipeReader, PipeWriter, Read as _, Write as _};
+use std::io::{self, PipeReader, PipeWriter, Read as _, Write as _};
 use std::os::fd::AsFd as _;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
@@ -20,16 +20,18 @@ use crossterm::Command as _;
 use crossterm::cursor::Show;
 use crossterm::style::ResetColor;
 use crossterm::terminal::LeaveAlternateScreen;
+use nix::errno::Errno;
 use nix::libc::O_NOCTTY;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use nix::sys::signal::{SigSet, SigmaskHow, Signal};
+use nix::sys::signal::{SigSet, SigmaskHow, Signal, killpg};
 use nix::sys::termios::{SetArg, Termios, tcgetattr, tcsetattr};
 use nix::unistd::{Pid, getpgrp, tcgetpgrp, tcsetpgrp};
 
 use crate::event::{Event, Key};
 
-/// How often a rwatch in the background looks whether it still is.
-const LOOK: Duration = Duration::from_millis(300);
+/// How often a rwatch that was sent to the background, where it was asked for the terminal, looks
+/// whether it still is there.
+const FRONT_EVERY: Duration = Duration::from_millis(300);
 
 /// The terminal that rwatch was started from, in the foreground.
 pub struct Terminal {
@@ -62,7 +64,8 @@ impl Terminal {
             return None;
         }
         let modes = tcgetattr(&tty).ok()?;
-        let keys = io::stdin().is_terminal().then(|| Keys::listen(send).ok());
+        // Standard input may be another terminal, of which we know nothing.
+        let keys = (tcgetpgrp(io::stdin()) == Ok(getpgrp())).then(|| Keys::listen(send).ok());
         Some(Self {
             tty,
             modes,
@@ -139,7 +142,10 @@ impl Terminal {
     fn is_ours(&self) -> bool {
         let ours = getpgrp();
         let lent = self.lent.as_ref().map(|loan| loan.group);
-        tcgetpgrp(&self.tty).is_ok_and(|front| front == ours || Some(front) == lent)
+        // COMMAND may have made groups of its own; when they are dead nobody has the terminal.
+        let is_dead = |group| killpg(group, None) == Err(Errno::ESRCH);
+        tcgetpgrp(&self.tty)
+            .is_ok_and(|front| front == ours || Some(front) == lent || is_dead(front))
     }
 
     fn restore(&self) {
@@ -231,7 +237,7 @@ impl Keys {
                             }
                         }
                         Line::Paused => {}
-                        Line::NotOurs => theirs.set(Whose::AnotherJobs),
+                        Line::NotOurs => theirs.lose(),
                         Line::HungUp => return send(Event::Asked(Signal::SIGHUP)),
                     }
                 }
@@ -253,6 +259,14 @@ impl Turn {
         self.changed.notify_one();
     }
 
+    /// Takes in that another job has the terminal, unless COMMAND has got it meanwhile.
+    fn lose(&self) {
+        let mut whose = self.whose.lock().unwrap_or_else(PoisonError::into_inner);
+        if *whose == Whose::Ours {
+            *whose = Whose::AnotherJobs;
+        }
+    }
+
     /// Waits until lines are for us; whether we came from the background.
     ///
     /// A shell that brings a running job to the foreground sends no signal: that is looked for.
@@ -266,7 +280,7 @@ impl Turn {
                     whose = wait.unwrap_or_else(PoisonError::into_inner);
                 }
                 Whose::AnotherJobs if is_in_background() => {
-                    let wait = self.changed.wait_timeout(whose, LOOK);
+                    let wait = self.changed.wait_timeout(whose, FRONT_EVERY);
                     (whose, _) = wait.unwrap_or_else(PoisonError::into_inner);
                 }
                 Whose::AnotherJobs => {
@@ -312,14 +326,16 @@ fn next_line(mut woken: &PipeReader) -> Line {
     if typed.contains(PollFlags::POLLHUP) {
         return Line::HungUp;
     }
-    if tcgetpgrp(&stdin) != Ok(getpgrp()) {
-        return Line::NotOurs;
+    match tcgetpgrp(&stdin) {
+        Ok(front) if front == getpgrp() => {}
+        Ok(_) => return Line::NotOurs,
+        Err(_) => return Line::HungUp,
     }
     // Not through the buffer of `Stdin`: what is behind the line may be for COMMAND.
     let mut line = [0; 256];
     match nix::unistd::read(&stdin, &mut line) {
         Ok(length) => Line::Typed(String::from_utf8_lossy(&line[..length]).into_owned()),
-        Err(nix::errno::Errno::EINTR) => Line::Paused,
+        Err(Errno::EINTR) => Line::Paused,
         Err(_) => Line::NotOurs,
     }
 }

@@ -17,13 +17,15 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use nix::sys::signal::{SigSet, Signal, killpg};
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
+use nix::sys::signal::{SigSet, Signal, kill, killpg};
 use nix::unistd::{Pid, chdir, setsid};
 
 use super::set::Table;
 
-/// Its name in the process table.
-pub const NAME: &str = "rwatch-guard";
+/// Its name in the process table. It is not found by `pkill rwatch`, which is to end rwatch, and is
+/// the guard's cue.
+pub const NAME: &str = "rw-guard";
 
 /// How often the guard looks whether anybody is left, and the pause between two looks. Only those
 /// whom even SIGKILL does not end (state D) take so long.
@@ -88,7 +90,17 @@ impl Guard {
         self.process.id().cast_signed()
     }
 
-    /// A run of this name is about to start.
+    /// Wakes it, if it was stopped: so it could not do its duty.
+    pub(super) fn wake(&self) {
+        let _ = kill(Pid::from_raw(self.pid()), Signal::SIGCONT);
+    }
+
+    /// Ends it: nobody is left to guard.
+    pub(super) fn dismiss(mut self) {
+        let _ = self.process.kill();
+    }
+
+    /// A run of this name is about to start, or goes on without its group.
     pub(super) fn begin(&mut self, name: &str) {
         self.say(&format!("begin {name}\n"));
     }
@@ -121,6 +133,8 @@ impl Drop for Guard {
 /// Starts the process, and the pipe to it.
 fn spawn() -> io::Result<(Child, PipeWriter)> {
     let (theirs, ours) = io::pipe()?;
+    // The loop must not wait for a guard that somebody has stopped.
+    fcntl(&ours, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
     let process = Command::new("/proc/self/exe")
         .arg0(NAME)
         .env_clear()
@@ -137,7 +151,7 @@ pub fn watch_over() {
     let _ = setsid();
     // Not the name of the file, which is that of a link.
     #[cfg(target_os = "linux")]
-    let _ = nix::sys::prctl::set_name(c"rwatch-guard");
+    let _ = nix::sys::prctl::set_name(c"rw-guard");
     // Not to keep a file system busy.
     let _ = chdir("/");
     let mut runs: HashMap<String, Option<Pid>> = HashMap::new();

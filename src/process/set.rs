@@ -86,12 +86,10 @@ impl Process {
                     let _ = pidfd_send_signal(fd, number);
                 }
             }
-            // Before Linux 5.3, or no descriptor is left.
-            Err(Errno::NOSYS | Errno::MFILE | Errno::NFILE) => {
-                let _ = kill(Pid::from_raw(self.pid), signal);
-            }
             // It is gone.
-            Err(_) => {}
+            Err(Errno::SRCH) => {}
+            // Before Linux 5.3, forbidden in a container, or no descriptor is left.
+            Err(_) => drop(kill(Pid::from_raw(self.pid), signal)),
         }
     }
 
@@ -123,18 +121,34 @@ impl Process {
     /// it is what it was when the program started.
     #[cfg(target_os = "linux")]
     pub(super) fn has_env(&self, entry: &str) -> bool {
-        let has = |dir: &Path| {
-            let env = fs::read(dir.join("environ")).unwrap_or_default();
-            env.split(|&byte| byte == 0)
-                .any(|found| found == entry.as_bytes())
-        };
+        self.env()
+            .split(|&byte| byte == 0)
+            .any(|found| found == entry.as_bytes())
+    }
+
+    /// Whether it has cleared its environment, or hides it.
+    #[cfg(target_os = "linux")]
+    pub(super) fn has_no_env(&self) -> bool {
+        self.env().is_empty()
+    }
+
+    #[cfg(target_os = "linux")]
+    fn env(&self) -> Vec<u8> {
         let process = PathBuf::from(format!("/proc/{}", self.pid));
-        if self.threads <= 1 {
-            return has(&process);
+        let env = |dir: &Path| fs::read(dir.join("environ")).unwrap_or_default();
+        let first = env(&process);
+        if !first.is_empty() || self.threads <= 1 {
+            return first;
         }
         // Its first thread, which stands for the whole, may have ended.
         let threads = fs::read_dir(process.join("task")).into_iter().flatten();
-        threads.flatten().any(|thread| has(&thread.path()))
+        let mut envs = threads.flatten().map(|thread| env(&thread.path()));
+        envs.find(|env| !env.is_empty()).unwrap_or_default()
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    pub(super) fn has_no_env(&self) -> bool {
+        true
     }
 
     #[cfg(not(target_os = "linux"))]

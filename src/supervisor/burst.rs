@@ -201,6 +201,13 @@ impl Burst {
         self.alone.then_some(self.path.as_path())
     }
 
+    /// Counts what was left alone.
+    pub(super) fn end_spacing(&mut self, now: Instant) {
+        if self.spaced.is_some() {
+            self.harden(now);
+        }
+    }
+
     /// Leaves COMMAND alone until then.
     pub(super) fn space(&mut self, until: Instant) {
         self.spaced = Some(until);
@@ -263,10 +270,8 @@ impl Burst {
     /// When it will have been quiet for long enough.
     fn quiet_at(&self) -> Instant {
         let quiet = self.settle.delay.unwrap_or_else(|| {
-            let quiet = match self.alone {
-                true if self.quiet == QUIET => QUIET_ONE,
-                _ => self.quiet,
-            };
+            let fresh = self.alone && self.quiet == QUIET;
+            let quiet = if fresh { QUIET_ONE } else { self.quiet };
             (quiet + self.last.duration_since(self.first) / GROWTH).min(QUIET_MAX)
         });
         let patience = match self.hold {

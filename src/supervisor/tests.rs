@@ -670,6 +670,12 @@ transcripts! {
             1002 interrupted      | ·
             1003 killed 2         | finish 0
         ";
+        our_own_sigint_is_no_ctrl_c: "rwatch -s SIGINT" "
+            1000 change      | 'SIGINT: change', SIGINT 1
+            1001 interrupted | ·
+            1002 killed 2    | ·
+            1004 elapsed     | collect, 'a changed', spawn 2 change a
+        ";
         time_that_froze_does_not_count: "rwatch --stop-timeout 1000" "
             1000 SIGTERM   | 'SIGTERM: asked', SIGTERM 1
             1900 froze 3999 | ·
@@ -801,6 +807,17 @@ fn a_loop_is_named_and_then_slowed_down() {
         3590 elapsed | look 12, 'SIGTERM: change', SIGTERM 12
         3590 elapsed | collect, 'a changed'
         3600 emptied 0 | spawn 13 change a
+    ";
+    check_after_ten_rounds(true, rest);
+}
+
+#[test]
+fn rs_ends_the_spacing_of_a_loop() {
+    let rest = "
+         630 change    | look 11
+         700 rs        | 'by hand', 'SIGTERM: by hand', SIGTERM 11
+         700 elapsed   | collect, 'a changed'
+         701 emptied 0 | spawn 12 change a
     ";
     check_after_ten_rounds(true, rest);
 }

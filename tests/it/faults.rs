@@ -124,7 +124,7 @@ fn crew(rwatch: &Rwatch) -> Vec<i32> {
 fn guard(rwatch: &Rwatch) -> i32 {
     let is_guard = |pid: &i32| {
         let words = fs::read(proc(*pid).join("cmdline")).unwrap_or_default();
-        words.split(|&byte| byte == 0).next() == Some(b"rwatch-guard")
+        words.split(|&byte| byte == 0).next() == Some(b"rw-guard")
     };
     let mut found = Vec::new();
     eventually("there is one guard", || {
