@@ -92,7 +92,7 @@ pub struct Args {
     /// Watch what .gitignore, .ignore and the built-in list hide
     ///
     /// The built-in list: .git .hg .svn .jj node_modules __pycache__ .venv, target/ beside a
-    /// Cargo.toml, and the droppings of editors: *.swp *.swx *~ .#* #*# 4913 *.tmp .DS_Store.
+    /// Cargo.toml, and the droppings of editors: *.swp *.swx *.swpx *~ .#* #*# 4913 *.tmp .DS_Store.
     #[arg(long, help_heading = "Watching")]
     pub no_ignore: bool,
 

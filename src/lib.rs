@@ -40,6 +40,8 @@ mod text;
 mod watch;
 
 use std::ffi::OsString;
+use std::io::{self, Write as _};
+use std::panic;
 use std::process::ExitCode;
 
 use clap::Parser as _;
@@ -61,6 +63,15 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         process::watch_over();
         return ExitCode::SUCCESS;
     }
+    // A defect is one line, too; the guard ends what runs.
+    panic::set_hook(Box::new(|defect| {
+        let defect = defect.to_string().replace('\n', " ");
+        let _ = writeln!(
+            io::stderr(),
+            "[rwatch] a defect of rwatch: {defect}; please report it"
+        );
+        std::process::exit(OWN_ERROR.into());
+    }));
     let plain = Style {
         volume: Volume::Normal,
         color: false,

@@ -2,14 +2,18 @@
 //!
 //! A line that cannot be written is dropped: a closed standard error must not end COMMAND.
 
+use std::cell::RefCell;
+use std::collections::VecDeque;
 use std::fmt::Write as _;
 use std::io::{self, Write as _};
+use std::os::fd::AsFd as _;
 use std::path::Path;
 use std::time::Duration;
 
 use crossterm::cursor::MoveTo;
 use crossterm::style::{Color, Stylize as _};
 use crossterm::terminal::{Clear, ClearType};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use crate::event::{ChangeKind, Changes, ExitReason, Note, RunId, SpawnFailure, StartReason};
 use crate::process::Member;
@@ -44,7 +48,12 @@ pub struct Reporter {
     style: Style,
     /// COMMAND, as a shell would take it.
     command: String,
+    /// Lines for which nobody was there to read them.
+    unwritten: RefCell<VecDeque<String>>,
 }
+
+/// So many lines are kept until somebody reads.
+const UNWRITTEN_MAX: usize = 1000;
 
 /// How a line is meant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,7 +76,11 @@ impl Reporter {
     /// A reporter on `command`, which is named as it is given here.
     pub fn new(style: Style, command: String) -> Self {
         crossterm::style::force_color_output(style.color);
-        Self { style, command }
+        Self {
+            style,
+            command,
+            unwritten: RefCell::default(),
+        }
     }
 
     /// Tells about a decision.
@@ -101,7 +114,7 @@ impl Reporter {
 
     /// Clears the screen, where asked to.
     pub fn clear(&self) {
-        if self.style.clear {
+        if self.style.clear && is_writable() {
             let _ = crossterm::execute!(io::stderr(), Clear(ClearType::All), MoveTo(0, 0));
         }
     }
@@ -234,8 +247,30 @@ impl Reporter {
         } else {
             format!("[rwatch] {text}\n")
         };
-        let _ = io::stderr().write_all(line.as_bytes());
+        self.write(line);
     }
+
+    /// Writes what can be written without waiting: a pipe that nobody reads, or a terminal that was
+    /// stopped by Ctrl-S, must not keep COMMAND from being stopped and started. The rest comes before
+    /// the next line, if it is not too much.
+    fn write(&self, line: String) {
+        let mut unwritten = self.unwritten.borrow_mut();
+        if unwritten.len() < UNWRITTEN_MAX {
+            unwritten.push_back(line);
+        }
+        while is_writable()
+            && let Some(line) = unwritten.pop_front()
+        {
+            let _ = io::stderr().write_all(line.as_bytes());
+        }
+    }
+}
+
+/// Whether standard error takes a line now: of a pipe that means 4096 bytes at once (pipe(7)).
+fn is_writable() -> bool {
+    let stderr = io::stderr();
+    let mut fds = [PollFd::new(stderr.as_fd(), PollFlags::POLLOUT)];
+    poll(&mut fds, PollTimeout::ZERO) != Ok(0)
 }
 
 fn note_text(note: &Note) -> (Tone, String) {

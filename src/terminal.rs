@@ -163,7 +163,11 @@ impl Terminal {
             let _ = Show.write_ansi(&mut sane);
             let _ = ResetColor.write_ansi(&mut sane);
             sane.push_str("\r\n");
-            let _ = (&self.tty).write_all(sane.as_bytes());
+            // Not if Ctrl-S has stopped it.
+            let mut fds = [PollFd::new(self.tty.as_fd(), PollFlags::POLLOUT)];
+            if poll(&mut fds, PollTimeout::ZERO) == Ok(1) {
+                let _ = (&self.tty).write_all(sane.as_bytes());
+            }
         });
     }
 

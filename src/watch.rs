@@ -23,7 +23,7 @@ use std::sync::mpsc::{Sender, channel};
 use std::thread;
 use std::time::Duration;
 
-use anyhow::anyhow;
+use anyhow::{Context as _, anyhow};
 use notify::event::EventKindMask;
 use notify::{Config, ErrorKind, RecommendedWatcher, Watcher as _};
 
@@ -85,7 +85,8 @@ impl Watch {
         let observer = Observer::new(spec, watcher, report);
         thread::Builder::new()
             .name("watch".to_owned())
-            .spawn(move || observer.run(&inbox))?;
+            .spawn(move || observer.run(&inbox))
+            .context("cannot start a thread (`ulimit -u` says how many there may be)")?;
         Ok(Self { messages })
     }
 
@@ -111,7 +112,11 @@ fn kernel_watcher(raw: Sender<Message>) -> anyhow::Result<Option<RecommendedWatc
         Err(notify::Error {
             kind: ErrorKind::Io(error),
             ..
-        }) if error.raw_os_error() == Some(EMFILE) => Ok(None),
+        }) if error.raw_os_error() == Some(EMFILE) => {
+            // It says the same if the descriptors of this process are.
+            std::fs::File::open("/dev/null").context("cannot watch, raise `ulimit -n`")?;
+            Ok(None)
+        }
         Err(error) => Err(anyhow!("cannot watch: {error}")),
     }
 }

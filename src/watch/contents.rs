@@ -77,6 +77,12 @@ impl Contents {
         self.known.contains_key(&hash(path))
     }
 
+    /// Takes in that whole directories went, or became others: who knows what COMMAND has seen.
+    pub(super) fn forget_all(&mut self) {
+        self.known.clear();
+        self.unread.clear();
+    }
+
     /// Takes in that COMMAND has seen that there is no such file.
     pub(super) fn forget(&mut self, path: &Path) {
         self.known.remove(&hash(path));

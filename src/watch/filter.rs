@@ -388,6 +388,8 @@ fn built_in(path: &Path) -> Option<&'static str> {
         b"target" if path.with_file_name("Cargo.toml").exists() => Some("target/"),
         _ if name.ends_with(b".swp") => Some("*.swp"),
         _ if name.ends_with(b".swx") => Some("*.swx"),
+        // vim looks how long a name may be by making this.
+        _ if name.ends_with(b".swpx") => Some("*.swpx"),
         _ if name.ends_with(b"~") => Some("*~"),
         _ if name.starts_with(b".#") => Some(".#*"),
         _ if name.len() > 1 && name.starts_with(b"#") && name.ends_with(b"#") => Some("#*#"),

@@ -249,6 +249,10 @@ impl<R: Fn(Report)> Observer<R> {
                 self.dir_appeared(&path);
             }
             EventKind::Remove(RemoveKind::Folder | RemoveKind::Other) => self.dir_gone(&path),
+            // Perhaps it can be read now.
+            EventKind::Modify(ModifyKind::Metadata(_)) if self.tree.was_closed(&path) => {
+                self.dir_appeared(&path);
+            }
             // What is watched tells itself that it is moved, without a tracker, and so does the one
             // that it was in: if it did, there is no watch any more.
             EventKind::Modify(ModifyKind::Name(RenameMode::From))
@@ -391,7 +395,7 @@ impl<R: Fn(Report)> Observer<R> {
                 // its watch the closes of its files would be missed.
                 if !self.tree.is_still(path) {
                     // What was watched by this name is another directory.
-                    self.tree.drop_below(path);
+                    self.drop_below(path);
                 }
                 let mut found = Vec::new();
                 let starts = vec![path.to_path_buf()];
@@ -408,7 +412,8 @@ impl<R: Fn(Report)> Observer<R> {
     /// Takes in that a directory was removed or moved away, with what was in it.
     fn dir_gone(&mut self, path: &Path) {
         self.filter.unload(path);
-        if self.tree.drop_below(path) {
+        if self.drop_below(path) {
+            self.forget_contents();
             let roots = self.filter.roots().iter().map(|root| &root.path);
             let mut gone: Vec<PathBuf> = roots
                 .filter(|root| root.starts_with(path))
@@ -433,9 +438,13 @@ impl<R: Fn(Report)> Observer<R> {
         if !self.roots.hang_on(path, &self.filter) {
             return;
         }
+        let mut other = false;
         for root in self.roots.aliases(path) {
             // A link to a directory may lead to another one now.
-            self.tree.drop_below(root);
+            other |= self.tree.drop_below(root);
+        }
+        if other {
+            self.forget_contents();
         }
         let mut found = Vec::new();
         let problems = self.arm(|path| found.push(path));
@@ -492,6 +501,7 @@ impl<R: Fn(Report)> Observer<R> {
     fn look_again(&mut self) {
         self.note(Note::Overflow);
         self.tree.drop_below(Path::new("/"));
+        self.forget_contents();
         let roots = self.filter.roots().iter().map(|root| root.path.clone());
         for root in roots.collect::<Vec<_>>() {
             self.filter.unload(&root);
@@ -499,6 +509,20 @@ impl<R: Fn(Report)> Observer<R> {
         }
         let problems = self.arm(|_| ());
         self.all_appeared(Vec::new(), problems);
+    }
+
+    /// Ends the watching of a directory that is another one now, or gone. Whether files that count
+    /// were in it.
+    fn drop_below(&mut self, path: &Path) -> bool {
+        // What is still to be read from the old watches is not told any more, closes above all.
+        self.burst.writing.retain(|file| !file.starts_with(path));
+        self.tree.drop_below(path)
+    }
+
+    fn forget_contents(&mut self) {
+        if let Some(contents) = &mut self.contents {
+            contents.forget_all();
+        }
     }
 
     /// Adds a certain change to what is to be reported.

@@ -5,7 +5,7 @@
 //! of never.
 
 use std::collections::hash_map::DefaultHasher;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::fs;
 use std::hash::{Hash as _, Hasher as _};
 use std::io;
@@ -30,6 +30,8 @@ pub(super) struct Tree {
     dirs: BTreeMap<PathBuf, Dir>,
     /// Directories whose files have no stamps yet.
     unstamped: Vec<PathBuf>,
+    /// Directories that could not be watched, or not listed.
+    closed: HashSet<PathBuf>,
 }
 
 /// What is known of one watched directory.
@@ -79,6 +81,7 @@ impl Tree {
             told_full: false,
             dirs: BTreeMap::new(),
             unstamped: Vec::new(),
+            closed: HashSet::new(),
         }
     }
 
@@ -118,6 +121,7 @@ impl Tree {
                     }
                     Err(error) => {
                         self.poller.remove(&path);
+                        self.closed.insert(path.clone());
                         problems.push(Problem {
                             path,
                             why: Why::Io(error),
@@ -187,6 +191,7 @@ impl Tree {
                     if let ErrorKind::Io(error) = kind
                         && error.kind() != io::ErrorKind::NotFound
                     {
+                        self.closed.insert(path.clone());
                         problems.push(Problem {
                             path,
                             why: Why::Io(error),
@@ -291,6 +296,7 @@ impl Tree {
 
     fn unwatch(&mut self, paths: Vec<PathBuf>) {
         for path in &paths {
+            self.closed.retain(|closed| !closed.starts_with(path));
             self.dirs.remove(path);
             if let Some(parent) = self.dir_of(path) {
                 parent.dirs.remove(&name_hash(path));
@@ -351,6 +357,11 @@ impl Tree {
     /// Whether `path` is a directory that is watched with what is below it.
     pub(super) fn contains(&self, path: &Path) -> bool {
         self.dirs.get(path).is_some_and(|dir| !dir.flat)
+    }
+
+    /// Whether `path` is a directory that could not be watched, or not listed. From now on it is not.
+    pub(super) fn was_closed(&mut self, path: &Path) -> bool {
+        self.closed.remove(path)
     }
 
     /// Whether `path` is watched, and is the directory that it was.

@@ -355,6 +355,11 @@ impl Burst {
         }
     }
 
+    /// Whether no other file counts.
+    fn is_of_one_file(&self) -> bool {
+        matches!(self.sees, Sees::File)
+    }
+
     fn assert_named(&self, start: &Start) {
         let root = match self.sees {
             Sees::File => "src/a.js",

@@ -75,7 +75,8 @@ const FAULTS: &[Fault] = &[
     fault!(signals::a_new_guard_for_a_killed_one, "the guard is killed", "rwatch has a new one, which does its duty"),
     fault!(signals::the_guard_is_nobody, "the guard holds on to something", "own session, in `/`, no environment, no output"),
     // Streams.
-    fault!(cli::a_stderr_that_nobody_reads_is_no_reason_to_end, "rwatch's stderr is closed, full, or read by nobody", "goes on"),
+    fault!(cli::a_stderr_that_nobody_reads_is_no_reason_to_end, "rwatch's stderr is closed, on a full disk, or read by nobody", "goes on"),
+    fault!(streams::a_stderr_that_is_full, "rwatch's stderr is a pipe that is full", "goes on; the lines come when somebody reads"),
     fault!(streams::a_stdout_that_is_closed_or_read_by_nobody, "its stdout is closed, or read by nobody", "goes on"),
     fault!(streams::no_streams_at_all, "rwatch is started without stdin, stdout and stderr", "goes on; no descriptor of rwatch's takes their place"),
     fault!(streams::a_broken_pipe_is_the_command_s, "it writes to a broken pipe", "it dies of SIGPIPE, 141"),

@@ -53,6 +53,7 @@ fn the_built_in_list_hides_what_no_program_is_made_of() {
         ".venv/lib/a.py",
         "src/.a.js.swp",
         "src/.a.js.swx",
+        "src/.Makefile.swpx",
         "src/a.js~",
         "src/.#a.js",
         "src/#a.js#",

@@ -376,7 +376,7 @@ fn links_that_lead_in_circles() {
 }
 
 #[test]
-fn a_directory_without_permission_is_named_and_the_rest_is_watched() {
+fn a_directory_without_permission_is_named_and_watched_when_there_is_one() {
     let mut sandbox = Sandbox::new()
         .file("src/open/a.js", "")
         .file("src/secret/b.js", "")
@@ -413,7 +413,8 @@ fn a_directory_without_permission_is_named_and_the_rest_is_watched() {
     let lines = rwatch.said();
     let about = lines.iter().filter(|line| line.contains("secret"));
     assert_eq!(about.count(), 1, "{}", rwatch.transcript());
-    // The sandbox is to be removed.
+    // What is allowed later is seen from then on.
     let secret = rwatch.path("src/secret");
     fs::set_permissions(secret, Permissions::from_mode(0o755)).expect("our own");
+    is_seen(&mut rwatch, "src/secret/b.js");
 }

@@ -64,6 +64,18 @@ fn the_same_bytes_are_no_change_however_they_are_saved() {
 }
 
 #[test]
+fn what_comes_back_with_a_root_is_not_known() {
+    let mut rwatch = known();
+    fs::create_dir(rwatch.path("../side/out")).expect("a writable sandbox");
+    rwatch.notices("src", |s| {
+        fs::rename(s.path("src"), s.side("out/src")).expect("a directory");
+        s.write("src/b.js", "b");
+    });
+    // COMMAND has not seen it since.
+    rwatch.notices("src/a.js", |s| s.save("src/a.js", "two"));
+}
+
+#[test]
 fn the_same_bytes_send_no_stop_signal() {
     let sandbox = Sandbox::new().file("src/a.js", "one");
     let log = sandbox.side("log");

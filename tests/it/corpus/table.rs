@@ -95,7 +95,7 @@ fn measure(
         events: f64::from(u32::try_from(times.len()).expect("a burst has an end")),
         gap: ms(gap.unwrap_or_default()),
         // As in src/supervisor/burst.rs.
-        quiet: (8.0 + ms(length) / 8.0).min(80.0),
+        quiet: (if burst.is_of_one_file() { 4.0 } else { 8.0 } + ms(length) / 8.0).min(80.0),
         start: ms(between(last, started)),
         restarts: answer.restarts.into(),
     }

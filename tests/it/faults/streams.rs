@@ -1,8 +1,9 @@
 //! Standard streams that are closed, broken, or very long.
 
 use std::fs;
-use std::io;
+use std::io::{self, Write as _};
 
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::sys::signal::Signal;
 
 use super::{crew, proc};
@@ -30,6 +31,16 @@ pub(super) fn no_streams_at_all() {
             }
         }
     });
+}
+
+#[test]
+pub(super) fn a_stderr_that_is_full() {
+    let (reader, writer) = io::pipe().expect("a pipe");
+    fcntl(&writer, FcntlArg::F_SETFL(OFlag::O_NONBLOCK)).expect("our own pipe");
+    while (&writer).write(&[b'.'; 512]).is_ok() {}
+    fcntl(&writer, FcntlArg::F_SETFL(OFlag::empty())).expect("our own pipe");
+    goes_on(Sandbox::new().stderr(writer), |_| ());
+    drop(reader);
 }
 
 #[test]
