@@ -32,7 +32,11 @@ Examples:
 Exit codes:
   COMMAND's own; 128+n if signal n killed it; 127 not found; 126 not executable.
   After Ctrl-C, SIGTERM or SIGHUP rwatch stops COMMAND and dies of that signal.
-  2 for a wrong command line; 125 for errors of rwatch's own.";
+  A second Ctrl-C kills.
+  2 for a wrong command line; 125 for errors of rwatch's own.
+
+Keys, each followed by Enter, as long as COMMAND does not read the terminal:
+  rs or r restarts, q quits, h lists the keys.";
 
 /// Runs COMMAND in its own process group and restarts it when watched files change or when it exits
 #[derive(Debug, Parser)]

@@ -6,7 +6,8 @@
 //! ```text
 //! notify ────► watch ──┐                                  ┌─► process   spawn, signal, reap
 //! OS signals ► signals ┼─► one channel ─► runtime ────────┼─► watch     collect a burst
-//! dead children ───────┘                  │   ▲           └─► reporter  every line printed
+//! dead children ───────┤                  │   ▲           ├─► terminal  lend, take back
+//! keys ─────► terminal ┘                  │   │           └─► reporter  every line printed
 //!                                         ▼   │
 //!                                  Supervisor::handle(now, Event) -> Vec<Action>
 //! ```
