@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use super::super::*;
-use crate::event::{Change, ChangeKind, Hold};
+use crate::event::{Change, ChangeKind, Halt, Hold, Key};
 use crate::policy::{BackoffRange, RestartPolicy, Settle, StopPolicy};
 
 /// What the command line makes of the policy (times in ms).

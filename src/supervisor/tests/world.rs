@@ -10,7 +10,7 @@ use proptest::sample::select;
 
 use super::super::*;
 use super::player::{changed, ms};
-use crate::event::Hold;
+use crate::event::{Halt, Hold, Key};
 use crate::policy::{BackoffRange, RestartPolicy, Settle, StopPolicy};
 
 proptest! {

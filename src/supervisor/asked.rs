@@ -1,0 +1,192 @@
+//! Does what people ask for: by signals, by keys, and by what they type into COMMAND's terminal.
+
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::Signal;
+
+use super::{Action, Message, Outcome, State, StopReason, Supervisor, Then};
+use crate::event::{Halt, Key, RunId, StartReason};
+
+impl Supervisor {
+    pub(super) fn asked(&mut self, now: Instant, signal: Signal) {
+        self.end(now, Outcome::Signal(signal));
+    }
+
+    /// Ends COMMAND, and then rwatch. Ctrl-C is SIGINT, once, to everybody of the run, as the
+    /// terminal would have sent it; the second one kills. Anything else is answered with the stop
+    /// signal.
+    pub(super) fn end(&mut self, now: Instant, outcome: Outcome) {
+        let ctrl_c = outcome == Outcome::Signal(Signal::SIGINT);
+        let end = Then::End(outcome);
+        match &mut self.state {
+            State::Arming | State::Waiting | State::Settling | State::BackingOff { .. } => {
+                self.finish(outcome);
+            }
+            State::Running { run, .. } => {
+                let run = *run;
+                self.burst = None;
+                self.begin_stop(now, run, end);
+                if ctrl_c {
+                    self.interrupt();
+                } else {
+                    self.signal(StopReason::Asked);
+                }
+            }
+            State::Stopping { then, stop, .. } => {
+                if !matches!(then, Then::End(_)) {
+                    *then = end;
+                }
+                self.burst = None;
+                if ctrl_c && stop.interrupted {
+                    self.kill(now);
+                } else if ctrl_c {
+                    self.interrupt();
+                } else if !stop.signalled {
+                    self.signal(StopReason::Asked);
+                }
+            }
+            State::Finished => {}
+        }
+    }
+
+    /// The run that is not over, if there is one.
+    fn live(&self) -> Option<RunId> {
+        match self.state {
+            State::Running { run, .. } | State::Stopping { run, .. } => Some(run),
+            State::Arming
+            | State::Waiting
+            | State::Settling
+            | State::BackingOff { .. }
+            | State::Finished => None,
+        }
+    }
+
+    /// Also one that is being stopped gets the terminal: it may want to leave it as it found it.
+    pub(super) fn halted(&mut self, halted: RunId, why: Halt) {
+        match (self.live(), why) {
+            (Some(run), Halt::WantsTerminal) if run == halted => {
+                self.wants_terminal = true;
+                self.actions.push(Action::Lend { run });
+            }
+            (Some(run), Halt::CtrlZ) if run == halted => self.suspended(),
+            (Some(_) | None, _) => {}
+        }
+    }
+
+    /// Ctrl-C reached COMMAND alone, and COMMAND died of it.
+    pub(super) fn interrupted(&mut self, now: Instant, interrupted: RunId) {
+        let end = Then::End(Outcome::Signal(Signal::SIGINT));
+        match &mut self.state {
+            State::Running { run, .. } if *run == interrupted => {
+                self.burst = None;
+                // Whoever of it did not have the terminal knows of nothing.
+                self.stop(now, interrupted, end, StopReason::Asked);
+            }
+            // Our own SIGINT, if that is the stop signal, looks the same.
+            State::Stopping { run, stop, .. }
+                if *run == interrupted
+                    && stop.signalled
+                    && self.policy.stop.signal == Signal::SIGINT => {}
+            State::Stopping { run, then, .. } if *run == interrupted => {
+                if !matches!(then, Then::End(_)) {
+                    *then = end;
+                }
+                self.burst = None;
+            }
+            State::Arming
+            | State::Waiting
+            | State::Settling
+            | State::BackingOff { .. }
+            | State::Running { .. }
+            | State::Stopping { .. }
+            | State::Finished => {}
+        }
+    }
+
+    pub(super) fn suspended(&mut self) {
+        if self.state != State::Finished {
+            let run = self.live();
+            self.actions.push(Action::Suspend { run });
+        }
+    }
+
+    pub(super) fn resumed(&mut self) {
+        if let Some(run) = self.live().filter(|_| self.wants_terminal) {
+            self.actions.push(Action::Lend { run });
+        }
+    }
+
+    /// Puts everything off that is due some time.
+    pub(super) fn froze(&mut self, time: Duration) {
+        match &mut self.state {
+            State::BackingOff { until, .. } => *until += time,
+            State::Running { since, .. } => *since += time,
+            State::Stopping { stop, .. } => {
+                for at in [&mut stop.name_at, &mut stop.kill_at].into_iter().flatten() {
+                    *at += time;
+                }
+            }
+            State::Arming | State::Waiting | State::Settling | State::Finished => {}
+        }
+        if let Some(burst) = &mut self.burst {
+            burst.put_off(time);
+        }
+    }
+
+    pub(super) fn pressed(&mut self, now: Instant, key: Key) {
+        match key {
+            Key::Restart => self.restart_by_hand(now),
+            Key::Quit => self.end(now, Outcome::Code(0)),
+            Key::Help => self.say(Message::Help),
+            Key::Unknown => self.say(Message::NoKey),
+        }
+    }
+
+    fn restart_by_hand(&mut self, now: Instant) {
+        self.budget.restore();
+        if let Some(burst) = &mut self.burst {
+            burst.end_spacing(now);
+        }
+        match &mut self.state {
+            State::Waiting | State::BackingOff { .. } => {
+                self.say(Message::ByHand);
+                self.spawn(now, StartReason::Manual);
+            }
+            State::Running { run, .. } => {
+                let run = *run;
+                self.by_hand = true;
+                self.say(Message::ByHand);
+                self.stop(now, run, Then::Restart, StopReason::ByHand);
+            }
+            State::Stopping {
+                then: then @ Then::Policy { .. },
+                ..
+            } => {
+                *then = Then::Restart;
+                self.by_hand = true;
+                self.say(Message::ByHand);
+            }
+            // It starts as soon as it can, or never more.
+            State::Arming
+            | State::Settling
+            | State::Stopping {
+                then: Then::Restart | Then::End(_),
+                ..
+            }
+            | State::Finished => {}
+        }
+    }
+
+    pub(super) fn relayed(&mut self, signal: Signal) {
+        match self.state {
+            State::Running { run, .. } | State::Stopping { run, .. } => {
+                self.actions.push(Action::Relay { run, signal });
+            }
+            State::Arming
+            | State::Waiting
+            | State::Settling
+            | State::BackingOff { .. }
+            | State::Finished => {}
+        }
+    }
+}
