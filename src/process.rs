@@ -27,7 +27,7 @@ use std::process::{Child, Command, ExitStatus};
 use nix::errno::Errno;
 use nix::libc;
 use nix::sys::signal::{SigHandler, SigSet, SigmaskHow, Signal, kill, killpg};
-use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid, waitpid};
+use nix::sys::wait::{WaitPidFlag, waitpid};
 use nix::unistd::{Pid, getpid};
 
 #[cfg(target_os = "linux")]
@@ -127,6 +127,10 @@ impl Run {
             cgroup.kill();
         }
     }
+
+    /// Elsewhere there are no cgroups.
+    #[cfg(not(target_os = "linux"))]
+    fn kill_at_one_stroke(&mut self, _: &[Process]) {}
 }
 
 impl Processes {
@@ -140,7 +144,7 @@ impl Processes {
         #[cfg(target_os = "linux")]
         nix::sys::prctl::set_child_subreaper(true)?;
         // Before anything is started.
-        let strangers = match waitid(Id::All, WaitPidFlag::WEXITED | WITHOUT_REAPING) {
+        let strangers = match waiter::next_news(libc::WEXITED | libc::WNOHANG) {
             Err(Errno::ECHILD) => HashSet::new(),
             _ => Table::read()
                 .iter()
@@ -280,7 +284,6 @@ impl Processes {
             if new.is_empty() {
                 break;
             }
-            #[cfg(target_os = "linux")]
             if sweep >= PATIENT_SWEEPS {
                 self.runs[index].kill_at_one_stroke(&new);
             }
@@ -394,11 +397,11 @@ impl Processes {
 
     /// Why a child was stopped, if it is the leader of a run. Whoever sent it SIGSTOP had a reason.
     fn halted(&self, pid: Pid) -> Option<Event> {
-        let stopped = waitid(Id::Pid(pid), WaitPidFlag::WSTOPPED | WaitPidFlag::WNOHANG);
+        let by = waiter::stopped_by(pid);
         let run = self.runs.iter().find(|run| run.pid() == pid)?.id;
-        let why = match stopped {
-            Ok(WaitStatus::Stopped(_, Signal::SIGTTIN | Signal::SIGTTOU)) => Halt::WantsTerminal,
-            Ok(WaitStatus::Stopped(_, Signal::SIGTSTP)) => Halt::CtrlZ,
+        let why = match by {
+            Some(Signal::SIGTTIN | Signal::SIGTTOU) => Halt::WantsTerminal,
+            Some(Signal::SIGTSTP) => Halt::CtrlZ,
             _ => return None,
         };
         Some(Event::Halted { run, why })
@@ -514,16 +517,14 @@ impl Processes {
     }
 }
 
-/// To look, and neither wait nor reap.
-const WITHOUT_REAPING: WaitPidFlag = WaitPidFlag::WNOHANG.union(WaitPidFlag::WNOWAIT);
-
 /// Whether nothing is left to wait for: no child but the guard, which is another thread's.
 fn has_no_children() -> bool {
     #[cfg(target_os = "linux")]
-    let ours = WITHOUT_REAPING.union(WaitPidFlag::__WNOTHREAD);
+    let ours = libc::__WNOTHREAD;
+    // There is no guard.
     #[cfg(not(target_os = "linux"))]
-    let ours = WITHOUT_REAPING;
-    waitid(Id::All, WaitPidFlag::WEXITED | ours) == Err(Errno::ECHILD)
+    let ours = 0;
+    waiter::next_news(libc::WEXITED | libc::WNOHANG | ours) == Err(Errno::ECHILD)
 }
 
 impl Drop for Processes {

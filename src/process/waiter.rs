@@ -8,6 +8,7 @@ use std::thread;
 
 use nix::errno::Errno;
 use nix::libc;
+use nix::sys::signal::Signal;
 use nix::unistd::Pid;
 
 /// What has become of a child.
@@ -21,7 +22,8 @@ pub enum News {
 
 /// The thread that waits.
 ///
-/// What nobody has taken in is reported again by every waitid(2). So the thread reports it once and then waits for [`Waiter::resume`]: something was reaped, or started.
+/// What nobody has taken in is reported again by every waitid(2). So the thread reports it once
+/// and then waits for [`Waiter::resume`]: something was reaped, or started.
 pub(super) struct Waiter {
     /// Counts what was reaped or started.
     turn: Arc<(Mutex<u64>, Condvar)>,
@@ -84,22 +86,37 @@ impl Waiter {
 
 /// What has become of some child, as far as it is asked for. The child is left as it is
 /// (`WNOWAIT`), so that its pid stays ours.
-///
-/// Not through nix: it gives no pid for a child that was killed by a real-time signal.
-#[allow(unsafe_code)]
 pub(super) fn next_news(flags: libc::c_int) -> Result<Option<News>, Errno> {
-    let mut info = MaybeUninit::<libc::siginfo_t>::zeroed();
-    // SAFETY: `info` is writable and of the type that waitid fills in. All zeroes is a valid
-    // siginfo_t, of which `si_pid` may be read: it is 0 if waitid found nobody.
-    let (pid, code) = unsafe {
-        let flags = flags | libc::WNOWAIT;
-        Errno::result(libc::waitid(libc::P_ALL, 0, info.as_mut_ptr(), flags))?;
-        let info = info.assume_init();
-        (Pid::from_raw(info.si_pid()), info.si_code)
-    };
+    let (pid, code, _) = wait(libc::P_ALL, 0, flags | libc::WNOWAIT)?;
     Ok(match code {
         _ if pid.as_raw() == 0 => None,
         libc::CLD_STOPPED => Some(News::Stopped(pid)),
         _ => Some(News::Dead(pid)),
     })
+}
+
+/// Takes in that a child is stopped; by what, if it still is.
+pub(super) fn stopped_by(child: Pid) -> Option<Signal> {
+    let id = libc::id_t::try_from(child.as_raw()).ok()?;
+    let (pid, _, signal) = wait(libc::P_PID, id, libc::WSTOPPED | libc::WNOHANG).ok()?;
+    Signal::try_from(signal).ok().filter(|_| pid == child)
+}
+
+/// Whom something has happened to, what, and by which signal or code; pid 0, if to nobody.
+///
+/// Not through nix: it gives no pid for a child that was killed by a real-time signal.
+#[allow(unsafe_code)]
+fn wait(
+    whom: libc::idtype_t,
+    id: libc::id_t,
+    flags: libc::c_int,
+) -> Result<(Pid, libc::c_int, libc::c_int), Errno> {
+    let mut info = MaybeUninit::<libc::siginfo_t>::zeroed();
+    // SAFETY: `info` is writable and of the type that waitid fills in. All zeroes is a valid
+    // siginfo_t, of which these fields may be read: they are 0 if waitid found nobody.
+    unsafe {
+        Errno::result(libc::waitid(whom, id, info.as_mut_ptr(), flags))?;
+        let info = info.assume_init();
+        Ok((Pid::from_raw(info.si_pid()), info.si_code, info.si_status()))
+    }
 }
