@@ -223,8 +223,8 @@ impl Processes {
     /// Sets a guard over the runs. Where there can be none for the moment, the next start tries
     /// again.
     fn set_guard(&mut self) {
-        let coming = self.coming.take().or_else(|| Coming::start().ok());
-        self.guard = coming.and_then(|coming| coming.wait().ok());
+        let ready = self.coming.take().and_then(|coming| coming.wait().ok());
+        self.guard = ready.or_else(|| Coming::start().ok()?.wait().ok());
         if let Some(guard) = &mut self.guard {
             for run in &self.runs {
                 guard.begin(&run.name);

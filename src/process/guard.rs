@@ -69,8 +69,14 @@ impl Coming {
     }
 
     /// Waits until it is there.
+    ///
+    /// # Errors
+    /// If it could not be started, or has died since.
     pub(super) fn wait(self) -> io::Result<Guard> {
-        let (process, pipe) = self.told.recv().map_err(io::Error::other)??;
+        let (mut process, pipe) = self.told.recv().map_err(io::Error::other)??;
+        if process.try_wait()?.is_some() {
+            return Err(io::ErrorKind::NotFound.into());
+        }
         Ok(Guard {
             process,
             pipe: Some(pipe),
