@@ -33,8 +33,8 @@ pub enum Event {
     Asked(Signal),
     /// A signal that is COMMAND's business, not ours.
     Relayed(Signal),
-    /// Somebody of the run was at work when it was asked for.
-    AtWork { run: RunId },
+    /// Whether somebody of the run was at work when it was asked for.
+    Looked { run: RunId, at_work: bool },
     /// The leader of the run was stopped.
     Halted { run: RunId, why: Halt },
     /// The leader of the run, which has the terminal, ended because of Ctrl-C.

@@ -145,10 +145,10 @@ impl World<'_> {
                 self.processes.kill(run);
                 return self.processes.emptied();
             }
-            Action::Look { run } if self.processes.are_at_work(run) => {
-                return vec![Event::AtWork { run }];
+            Action::Look { run } => {
+                let at_work = self.processes.are_at_work(run);
+                return vec![Event::Looked { run, at_work }];
             }
-            Action::Look { .. } => {}
             Action::Lend { run } => self.lend(run),
             Action::Suspend { run } => return vec![self.suspend(run)],
             Action::NameDaemons { run } => self.reporter.daemons(&self.processes.remaining(run)),

@@ -49,7 +49,7 @@ pub enum Action {
     Kill { run: RunId },
     /// Pass a signal on to the leader of the run.
     Relay { run: RunId, signal: Signal },
-    /// Look whether anybody of the run is at work, and say so with [`Event::AtWork`].
+    /// Look whether anybody of the run is at work, and answer with [`Event::Looked`].
     Look { run: RunId },
     /// Give the terminal to the run, and wake it.
     Lend { run: RunId },
@@ -174,7 +174,7 @@ pub enum Hope {
 /// | `Exited` | · | · | · | · | stop what is left | · | · | · | · |
 /// | `Emptied` | · | · | · | · | policy | start, or settle | policy | end | · |
 /// | `Asked` | end | end | end | end | stop to end | end instead | end instead | SIGINT again: kill | · |
-/// | `AtWork` | · | · | · | · | · | noted | · | · | · |
+/// | `Looked` | · | · | · | · | noted | noted | noted | · | · |
 /// | `Halted` | · | · | · | · | lend, or suspend | lend, or suspend | lend, or suspend | lend, or suspend | · |
 /// | `Interrupted` | · | · | · | · | end | end instead | end instead | · | · |
 /// | `Suspended` | suspend | suspend | suspend | suspend | suspend | suspend | suspend | suspend | · |
@@ -318,7 +318,7 @@ impl Supervisor {
             Event::Emptied { run, reason } => self.emptied(now, run, reason),
             Event::Asked(signal) => self.asked(now, signal),
             Event::Relayed(signal) => self.relayed(signal),
-            Event::AtWork { run } => self.at_work(run),
+            Event::Looked { run, at_work } => self.looked(now, run, at_work),
             Event::Halted { run, why } => self.halted(run, why),
             Event::Interrupted { run } => self.interrupted(now, run),
             Event::Suspended => self.suspended(),
@@ -397,12 +397,12 @@ impl Supervisor {
     /// Looks who is at work, if the change that is being made may be the next one of a loop: before
     /// the stop signal, which wakes everybody.
     fn look_around(&mut self) {
-        let (Some(burst), Some(started)) = (&self.burst, self.started) else {
+        let (Some(burst), Some(started)) = (&mut self.burst, self.started) else {
             return;
         };
         let after = burst.first().duration_since(started);
         let suspect = |path| self.looping.suspects(path, after);
-        if !burst.only_path().is_some_and(suspect) {
+        if !burst.only_path().is_some_and(suspect) || !burst.look() {
             return;
         }
         match self.state {
@@ -415,7 +415,7 @@ impl Supervisor {
             State::Waiting | State::BackingOff { .. } => {
                 let ended = self.ended.is_some_and(|at| burst.first() <= at + JUST_NOW);
                 if ended {
-                    self.looping.at_work();
+                    self.looping.looked(true);
                 }
             }
             // It was looked before COMMAND went.
@@ -424,18 +424,15 @@ impl Supervisor {
     }
 
     /// The answer to `Look`: it comes before anything else can happen.
-    fn at_work(&mut self, run: RunId) {
-        match self.state {
-            State::Running { run: live, .. } | State::Stopping { run: live, .. } if live == run => {
-                self.looping.at_work();
-            }
-            State::Arming
-            | State::Waiting
-            | State::Settling
-            | State::BackingOff { .. }
-            | State::Running { .. }
-            | State::Stopping { .. }
-            | State::Finished => {}
+    fn looked(&mut self, now: Instant, looked: RunId, at_work: bool) {
+        if self.live() != Some(looked) {
+            return;
+        }
+        if self.looping.looked(at_work)
+            && let Some(burst) = &mut self.burst
+            && burst.end_spacing(now)
+        {
+            self.certain(now);
         }
     }
 

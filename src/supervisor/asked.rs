@@ -50,7 +50,7 @@ impl Supervisor {
     }
 
     /// The run that is not over, if there is one.
-    fn live(&self) -> Option<RunId> {
+    pub(super) fn live(&self) -> Option<RunId> {
         match self.state {
             State::Running { run, .. } | State::Stopping { run, .. } => Some(run),
             State::Arming

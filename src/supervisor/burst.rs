@@ -44,6 +44,7 @@ const CAP_MAX: Duration = Duration::from_secs(60);
 
 /// A burst of changes that is not over.
 #[derive(Debug)]
+#[allow(clippy::struct_excessive_bools)] // each is a fact of its own
 pub(super) struct Burst {
     settle: Settle,
     first: Instant,
@@ -56,6 +57,8 @@ pub(super) struct Burst {
     path: PathBuf,
     /// Whether no other path changed.
     alone: bool,
+    /// Whether it was looked who was at work when it began.
+    looked: bool,
     /// Until when COMMAND is left alone by it: it is a loop, and is slowed down.
     spaced: Option<Instant>,
     /// Since when a change is certain; for a tolerated burst, since when it is tolerated.
@@ -102,6 +105,7 @@ impl Burst {
             unsettled: false,
             path: activity.path,
             alone: activity.alone,
+            looked: false,
             spaced: None,
             certain: activity.certain.then_some(now),
             cap: first_cap(settle),
@@ -201,11 +205,18 @@ impl Burst {
         self.alone.then_some(self.path.as_path())
     }
 
-    /// Counts what was left alone.
-    pub(super) fn end_spacing(&mut self, now: Instant) {
-        if self.spaced.is_some() {
+    /// Takes in that it is being looked who is at work; whether that is the first time.
+    pub(super) fn look(&mut self) -> bool {
+        !std::mem::replace(&mut self.looked, true)
+    }
+
+    /// Counts what was left alone; whether there was anything.
+    pub(super) fn end_spacing(&mut self, now: Instant) -> bool {
+        let spaced = self.spaced.is_some();
+        if spaced {
             self.harden(now);
         }
+        spaced
     }
 
     /// Leaves COMMAND alone until then.

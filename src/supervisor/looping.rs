@@ -34,7 +34,7 @@ const SPACING_MAX: Duration = Duration::from_secs(30);
 pub(super) struct Loop {
     path: PathBuf,
     restarts: u32,
-    /// In how many of them COMMAND was at work when the change came.
+    /// In how many of them, the latest ones, COMMAND was at work when the change came.
     at_work: u32,
     /// Whether it is in the one that is coming.
     seen_at_work: bool,
@@ -57,9 +57,16 @@ impl Loop {
         after <= RIGHT_AFTER && path == self.path
     }
 
-    /// Takes in that COMMAND was at work when the change came.
-    pub(super) fn at_work(&mut self) {
-        self.seen_at_work = true;
+    /// Takes in whether COMMAND was at work when the change came; whether nothing is to be spaced
+    /// out any more.
+    pub(super) fn looked(&mut self, at_work: bool) -> bool {
+        self.seen_at_work |= at_work;
+        let innocent = !at_work && self.restarts < CERTAIN_AT;
+        if innocent {
+            self.at_work = 0;
+            self.spaced = 0;
+        }
+        innocent
     }
 
     /// Takes in that COMMAND restarts for these changes, which began `after` so long a run.
@@ -80,7 +87,12 @@ impl Loop {
             return None;
         }
         self.restarts = self.restarts.saturating_add(1);
-        self.at_work += u32::from(std::mem::take(&mut self.seen_at_work));
+        let at_work = std::mem::take(&mut self.seen_at_work);
+        self.at_work = if at_work {
+            self.at_work.saturating_add(1)
+        } else {
+            0
+        };
         let spaced = self.at_work >= SPACED_AT || self.restarts >= CERTAIN_AT;
         self.spaced += u32::from(spaced);
         match (self.restarts, self.spaced) {
@@ -120,7 +132,7 @@ mod tests {
         let mut found = Loop::default();
         for restart in 0..restarts {
             if restart * at_work % 100 < at_work {
-                found.at_work();
+                found.looked(true);
             }
             found.restart(&changes(&["a"]), SOON);
         }
@@ -133,7 +145,7 @@ mod tests {
         let mut said = Vec::new();
         let mut spacings = Vec::new();
         for restart in 1..=17 {
-            found.at_work();
+            found.looked(true);
             if let Some(stage) = found.restart(&changes(&["a"]), SOON) {
                 said.push((restart, stage));
             }
@@ -149,7 +161,10 @@ mod tests {
         let spacing = |found: Loop| found.spacing(Path::new("a"));
         assert_eq!(spacing(row(200, 0)), Duration::ZERO);
         assert!(spacing(row(300, 0)) > Duration::ZERO);
-        assert!(spacing(row(30, 50)) > Duration::ZERO);
+        assert_eq!(spacing(row(200, 50)), Duration::ZERO);
+        let mut found = row(12, 100);
+        assert!(found.looked(false));
+        assert_eq!(spacing(found), Duration::ZERO);
     }
 
     #[test]

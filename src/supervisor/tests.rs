@@ -25,7 +25,7 @@
 //! | `suspended` `resumed` | rwatch is to be stopped, or goes on |
 //! | `froze 500` | for so long nothing could happen |
 //! | `rs` `q` `h` `x` | keys |
-//! | `at work` | COMMAND was found at work when rwatch looked |
+//! | `at work` `asleep` | so COMMAND was found when rwatch looked |
 //! | `SIGUSR1` … | rwatch got what is for COMMAND |
 //! | `early` | the deadline's event, although nothing is due |
 
@@ -798,15 +798,27 @@ fn check_after_ten_rounds(at_work: bool, rest: &str) {
 fn a_loop_is_named_and_then_slowed_down() {
     let rest = "
          630 change  | look 11
+         630 at work | ·
          700 change  | ·
-        1576 elapsed | look 11, 'SIGTERM: change', SIGTERM 11
+        1576 elapsed | 'SIGTERM: change', SIGTERM 11
         1576 elapsed | collect, 'a changed'
         1590 emptied 0 | spawn 12 change a
         1600 change  | look 12
         1600 at work | ·
-        3590 elapsed | look 12, 'SIGTERM: change', SIGTERM 12
+        3590 elapsed | 'SIGTERM: change', SIGTERM 12
         3590 elapsed | collect, 'a changed'
         3600 emptied 0 | spawn 13 change a
+    ";
+    check_after_ten_rounds(true, rest);
+}
+
+#[test]
+fn a_sleeping_command_ends_the_spacing_of_a_loop() {
+    let rest = "
+         630 change    | look 11
+         630 asleep    | 'SIGTERM: change', SIGTERM 11
+         631 emptied 0 | ·
+         634 elapsed   | collect, 'a changed', spawn 12 change a
     ";
     check_after_ten_rounds(true, rest);
 }

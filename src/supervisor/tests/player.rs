@@ -198,7 +198,8 @@ impl Player {
             ["q"] => Event::Pressed(Key::Quit),
             ["h"] => Event::Pressed(Key::Help),
             ["x"] => Event::Pressed(Key::Unknown),
-            ["at", "work"] => Event::AtWork { run },
+            ["at", "work"] => looked(run, true),
+            ["asleep"] => looked(run, false),
             ["early"] => Event::Elapsed,
             ["SIGINT"] => Event::Asked(Signal::SIGINT),
             ["SIGTERM"] => Event::Asked(Signal::SIGTERM),
@@ -236,6 +237,10 @@ pub(super) fn changed(path: &str, certain: bool, hold: Hold) -> Event {
         path: path.into(),
         alone: true,
     })
+}
+
+fn looked(run: RunId, at_work: bool) -> Event {
+    Event::Looked { run, at_work }
 }
 
 fn shown(action: &Action) -> String {

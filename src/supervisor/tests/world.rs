@@ -194,7 +194,7 @@ impl<'a> World<'a> {
             | Event::Exited { .. }
             | Event::Emptied { .. }
             | Event::Relayed(_)
-            | Event::AtWork { .. }
+            | Event::Looked { .. }
             | Event::Halted { .. }
             | Event::Interrupted { .. }
             | Event::Suspended
