@@ -1,6 +1,7 @@
 //! Explains whether a change of a path would restart, and by which rule.
 
-use std::path::Path;
+use std::fs;
+use std::path::{Path, PathBuf};
 
 use super::WatchSpec;
 use super::filter::{Filter, Rule, Verdict};
@@ -20,7 +21,7 @@ impl WatchSpec {
     pub fn explain(self, path: &Path) -> Explanation {
         // A link to a directory is none, to git and to us.
         let is_dir = path.symlink_metadata().is_ok_and(|meta| meta.is_dir());
-        let mut filter = Filter::new(self.filter, self.base.clone());
+        let mut filter = Filter::new(self.filter.clone(), self.base.clone());
         let show = |path: &Path| match path.strip_prefix(&self.base) {
             Ok(rest) if rest.as_os_str().is_empty() => ".".to_owned(),
             Ok(rest) => shown(rest.as_os_str()),
@@ -36,6 +37,17 @@ impl WatchSpec {
             .iter()
             .filter(|root| root.covers(path, is_dir))
             .collect();
+        if covering.is_empty()
+            && let Some(name) = roots.iter().find_map(|root| name_by(&root.path, path))
+        {
+            // What is watched is what the link leads to, by the link's name.
+            let answer = self.clone().explain(&name);
+            let words = answer.text.replacen(&show(&name), &show(path), 1);
+            return Explanation {
+                text: words,
+                ..answer
+            };
+        }
         covering.sort_by_key(|root| std::cmp::Reverse(root.path.components().count()));
         let mut reason = Rule::Outside.text(&self.base);
         for root in covering {
@@ -55,6 +67,21 @@ impl WatchSpec {
         }
         no(reason)
     }
+}
+
+/// The name of `path` below `root`, if that is a link that leads to it or above it.
+fn name_by(root: &Path, path: &Path) -> Option<PathBuf> {
+    let target = fs::canonicalize(root)
+        .ok()
+        .filter(|target| target != root)?;
+    let below = path.strip_prefix(target).ok()?;
+    // Joining nothing would leave a slash at the end.
+    let is_root = below.as_os_str().is_empty();
+    Some(if is_root {
+        root.to_path_buf()
+    } else {
+        root.join(below)
+    })
 }
 
 /// The first path on the way from `root` to `path` that does not count, and why.

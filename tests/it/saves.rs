@@ -271,6 +271,13 @@ fn explain_names_the_rule() {
         explains(&sandbox, options, path, true, answer);
     };
 
+    symlink("pkg", sandbox.path("link")).expect("a writable sandbox");
+    yes(&["-w", "link"], "pkg/a.js", "`link` is watched");
+    no(
+        &["-w", "link", "-i", "*.css"],
+        "pkg/a.css",
+        "--ignore *.css",
+    );
     no(&[], "a.log", "`*.log` in .gitignore, line 2");
     yes(&[], "keep.log", "`.` is watched");
     no(
