@@ -1,6 +1,6 @@
 //! Starts COMMAND, signals it, and reaps it. The only room that knows pids.
 //!
-//! A run is over when its [set](set) is empty, not when its leader is gone. On Linux rwatch is a
+//! A run is over when its [`set`] is empty, not when its leader is gone. On Linux rwatch is a
 //! child subreaper (`PR_SET_CHILD_SUBREAPER`, prctl(2)): whoever of COMMAND's descendants loses
 //! its parent becomes our own child, a daemon too, so that every death is seen without looking
 //! again and again.
