@@ -9,7 +9,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use nix::libc;
-use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, kill, raise, sigaction};
+use nix::sys::signal::{
+    SaFlags, SigAction, SigHandler, SigSet, SigmaskHow, Signal, kill, raise, sigaction,
+};
 use nix::unistd::Pid;
 use signal_hook::iterator::Signals;
 
@@ -25,7 +27,8 @@ const RELAYED: [Signal; 4] = [
     Signal::SIGWINCH,
 ];
 
-/// Turns signals into events from now on.
+/// Turns signals into events from now on. One that comes meanwhile waits until there is a thread
+/// that takes it: for a moment signal-hook-registry has its handler set and nothing to call in it.
 pub fn listen(send: impl Fn(Event) + Send + 'static) -> io::Result<()> {
     let wanted = ASKING
         .into_iter()
@@ -34,12 +37,13 @@ pub fn listen(send: impl Fn(Event) + Send + 'static) -> io::Result<()> {
         .filter(|signal| !is_ignored(*signal));
     // Children of somebody who ignores it leave no trace (wait(2)).
     let wanted = wanted.chain(is_ignored(Signal::SIGCHLD).then_some(Signal::SIGCHLD));
+    let before = SigSet::all().thread_swap_mask(SigmaskHow::SIG_BLOCK)?;
     let mut signals = Signals::new(wanted.map(|signal| signal as libc::c_int))?;
     thread::Builder::new()
         .name("signals".to_owned())
         .spawn(move || {
-            // Whoever started us may have blocked them: then COMMAND is to have them blocked, but we
-            // are not to be deaf.
+            // Also if whoever started us had blocked them: then COMMAND is to have them blocked, but
+            // we are not to be deaf.
             let _ = SigSet::all().thread_unblock();
             for number in signals.forever() {
                 match Signal::try_from(number) {
@@ -51,6 +55,7 @@ pub fn listen(send: impl Fn(Event) + Send + 'static) -> io::Result<()> {
                 }
             }
         })?;
+    before.thread_set_mask()?;
     Ok(())
 }
 
@@ -87,8 +92,9 @@ pub fn stop(whole_group: bool) {
     }
 }
 
-/// Which signals are blocked and, as far as rwatch has to change it, ignored. Blocks what would stop rwatch in the background of a
-/// terminal where `stty tostop` is set. To be called before there is another thread.
+/// Which signals are blocked and, as far as rwatch has to change it, ignored. Blocks what would stop
+/// rwatch in the background of a terminal where `stty tostop` is set. To be called before there is
+/// another thread.
 pub fn given() -> (SigSet, Vec<Signal>) {
     let blocked = SigSet::thread_get_mask().unwrap_or_else(|_| SigSet::empty());
     let _ = SigSet::from(Signal::SIGTTOU).thread_block();
