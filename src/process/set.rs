@@ -14,6 +14,8 @@ use std::path::{Path, PathBuf};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 #[cfg(target_os = "linux")]
+use nix::unistd::getpgid;
+#[cfg(target_os = "linux")]
 use rustix::io::Errno;
 
 /// A process of a run.
@@ -101,6 +103,9 @@ impl Process {
     /// Whether one of its threads runs at this moment, or waits for a disk.
     #[cfg(target_os = "linux")]
     pub(super) fn is_at_work(&self) -> bool {
+        if self.threads == 1 {
+            return matches!(self.state, b'R' | b'D');
+        }
         let Ok(threads) = fs::read_dir(format!("/proc/{}/task", self.pid)) else {
             return false;
         };
@@ -173,7 +178,10 @@ impl Table {
     /// quick, and a guess.
     #[cfg(target_os = "linux")]
     pub(super) fn guess(first: i32) -> Self {
-        Self((first..first + 16).filter_map(Process::read).collect())
+        // Far cheaper than to find out that there is no file.
+        let is_there = |pid: &i32| getpgid(Some(Pid::from_raw(*pid))).is_ok();
+        let there = (first..first + 16).filter(is_there);
+        Self(there.filter_map(Process::read).collect())
     }
 
     /// Elsewhere nothing is known but the groups.

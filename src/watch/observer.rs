@@ -10,7 +10,7 @@ use std::io;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::anyhow;
 use notify::event::{AccessKind, AccessMode, CreateKind, ModifyKind, RemoveKind, RenameMode};
@@ -22,10 +22,13 @@ use super::fold::Fold;
 use super::git;
 use super::poll::ANOTHER;
 use super::roots::Roots;
-use super::tree::{Problem, Tree, Why};
+use super::tree::{Problem, Tree, Why, now};
 use super::{Report, WatchSpec};
 use crate::event::{Activity, Changes, Event, Hold, Note};
 use crate::text::reason;
+
+/// COMMAND starts at the latest when so much time has been spent on watches.
+const HEAD_START: Duration = Duration::from_millis(4);
 
 /// So many ignored paths are remembered as named.
 const NOTED_MAX: usize = 1000;
@@ -171,7 +174,13 @@ impl<R: Fn(Report)> Observer<R> {
                 contents.consider(path);
             }
         };
-        self.tree.stamp_one(seen) || self.contents.as_mut().is_some_and(Contents::read_one)
+        if let Some(missed) = self.tree.stamp_one(seen) {
+            for path in missed {
+                self.happened(EventKind::Any, path);
+            }
+            return true;
+        }
+        self.contents.as_mut().is_some_and(Contents::read_one)
     }
 
     /// Watches the roots for the first time.
@@ -183,7 +192,8 @@ impl<R: Fn(Report)> Observer<R> {
                 return Err(cannot_watch(&root.name, &error));
             }
         }
-        for problem in self.arm(|_| ()) {
+        let mut since = None;
+        for problem in self.arm_with_head_start(&mut since) {
             let named = self
                 .filter
                 .roots()
@@ -203,8 +213,30 @@ impl<R: Fn(Report)> Observer<R> {
         if let Some(contents) = &mut self.contents {
             contents.arm();
         }
-        self.event(Event::Armed);
+        self.tree.stands(since);
+        if since.is_none() {
+            self.event(Event::Armed);
+        }
         Ok(())
+    }
+
+    /// Watches the roots. If that takes long COMMAND is not kept waiting: since when it runs.
+    ///
+    /// The roots themselves are watched by then. Not if they are polled: other machines have other
+    /// clocks.
+    fn arm_with_head_start(&mut self, since: &mut Option<i64>) -> Vec<Problem> {
+        let begun = Instant::now();
+        let mut roots = self.filter.roots().iter();
+        let may = roots.all(|root| self.tree.is_told_of(&root.path));
+        let report = &self.report;
+        let mut look_at_clock = |_| {
+            if since.is_none() && begun.elapsed() > HEAD_START && may {
+                *since = Some(now());
+                report(Report::Event(Event::Armed));
+            }
+        };
+        self.roots
+            .arm(&mut self.tree, &mut self.filter, &mut look_at_clock)
     }
 
     /// Tells what is watched.

@@ -32,7 +32,15 @@ pub(super) struct Tree {
     unstamped: Vec<PathBuf>,
     /// Directories that could not be watched, or not listed.
     closed: HashSet<PathBuf>,
+    /// Since when there is somebody who must not miss what changes, if that was before the watches
+    /// of the start stood.
+    since: Option<i64>,
+    /// Whether these stand.
+    stands: bool,
 }
+
+/// So many watches are asked for at once.
+const BATCH: usize = 256;
 
 /// What is known of one watched directory.
 #[derive(Default)]
@@ -46,6 +54,8 @@ struct Dir {
     dirs: HashMap<u64, u64>,
     /// When the watch was not there yet.
     armed: i64,
+    /// When it was there, if it was set at the start.
+    watched: Option<i64>,
     /// When the times in `files` had all been read.
     stamped: i64,
 }
@@ -82,11 +92,20 @@ impl Tree {
             dirs: BTreeMap::new(),
             unstamped: Vec::new(),
             closed: HashSet::new(),
+            since: None,
+            stands: false,
         }
     }
 
-    /// Watches `starts` and every directory below that counts; calls `found` for every file that
-    /// does. One batch of watches for each level of the tree.
+    /// Takes in that the watches of the start stand, and since when they were needed, if that was
+    /// earlier. What they missed is found when the times of the files are read.
+    pub(super) fn stands(&mut self, since: Option<i64>) {
+        self.since = since;
+        self.stands = true;
+    }
+
+    /// Watches `starts` and every directory below that counts, level by level; calls `found` for
+    /// every file that does.
     pub(super) fn walk(
         &mut self,
         starts: Vec<PathBuf>,
@@ -105,30 +124,40 @@ impl Tree {
         let mut level = starts;
         let mut first = true;
         while !level.is_empty() {
-            if cfg!(target_os = "linux") || first {
-                self.watch(&mut level, false, &mut problems);
-            }
-            first = false;
             let mut below = Vec::new();
-            for path in level {
-                match self.list(&path, filter, &mut below, &mut found) {
-                    Ok(dir) => {
-                        self.dirs.insert(path.clone(), Dir { armed, ..dir });
-                        self.unstamped.push(path);
-                    }
-                    Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                        self.dirs.remove(&path);
-                    }
-                    Err(error) => {
-                        self.poller.remove(&path);
-                        self.closed.insert(path.clone());
-                        problems.push(Problem {
-                            path,
-                            why: Why::Io(error),
-                        });
+            while !level.is_empty() {
+                let rest = level.split_off(level.len().min(BATCH));
+                let mut batch = std::mem::replace(&mut level, rest);
+                if cfg!(target_os = "linux") || first {
+                    self.watch(&mut batch, false, &mut problems);
+                }
+                let watched = (!self.stands).then(now);
+                for path in batch {
+                    match self.list(&path, filter, &mut below, &mut found) {
+                        Ok(dir) => {
+                            let dir = Dir {
+                                armed,
+                                watched,
+                                ..dir
+                            };
+                            self.dirs.insert(path.clone(), dir);
+                            self.unstamped.push(path);
+                        }
+                        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                            self.dirs.remove(&path);
+                        }
+                        Err(error) => {
+                            self.poller.remove(&path);
+                            self.closed.insert(path.clone());
+                            problems.push(Problem {
+                                path,
+                                why: Why::Io(error),
+                            });
+                        }
                     }
                 }
             }
+            first = false;
             level = below;
         }
         if let Some(path) = self.full.take()
@@ -142,6 +171,11 @@ impl Tree {
             });
         }
         problems
+    }
+
+    /// Whether the kernel tells what happens below `path`, as far as that is known beforehand.
+    pub(super) fn is_told_of(&self, path: &Path) -> bool {
+        !self.poller.must(path) && poll::silent_fs(path).is_none()
     }
 
     /// Finds out which of these are on file systems that tell nothing.
@@ -444,26 +478,40 @@ impl Tree {
         }
     }
 
-    /// Reads the times of the files in one more directory, and calls `seen` for each of them.
-    /// False: there was none left to read.
-    pub(super) fn stamp_one(&mut self, mut seen: impl FnMut(PathBuf)) -> bool {
-        let Some(path) = self.unstamped.pop() else {
-            return false;
-        };
+    /// Reads the times of the files in one more directory, and calls `seen` for each of them. What
+    /// the watches of the start missed in it; none if there was no directory left to read.
+    pub(super) fn stamp_one(&mut self, mut seen: impl FnMut(PathBuf)) -> Option<Vec<PathBuf>> {
+        let path = self.unstamped.pop()?;
+        let mut missed = Vec::new();
         let (Some(dir), Ok(entries)) = (self.dirs.get_mut(&path), fs::read_dir(&path)) else {
-            return true;
+            return Some(missed);
         };
+        let window = self.since.zip(dir.watched);
+        let was_missed = |meta: &fs::Metadata| {
+            window.is_some_and(|(since, watched)| (since..=watched).contains(&ctime(meta)))
+        };
+        let is_other = fs::symlink_metadata(&path).is_ok_and(|meta| was_missed(&meta));
+        let mut explained = false;
         for entry in entries.flatten() {
-            let Some(stamp) = dir.files.get_mut(&name_hash(Path::new(&entry.file_name()))) else {
+            let stamp = dir.files.get_mut(&name_hash(Path::new(&entry.file_name())));
+            if stamp.is_none() && !is_other {
                 continue;
-            };
-            if let Ok(meta) = entry.metadata() {
-                *stamp = Some(mtime(&meta));
-                seen(entry.path());
             }
+            let Ok(meta) = entry.metadata() else { continue };
+            explained |= was_missed(&meta);
+            let Some(stamp) = stamp else { continue };
+            // What has a time by now has been told.
+            if stamp.replace(mtime(&meta)).is_none() && was_missed(&meta) {
+                missed.push(entry.path());
+            }
+            seen(entry.path());
         }
         dir.stamped = now();
-        true
+        // Something in it was removed, or it was moved here.
+        if is_other && !explained {
+            missed.push(path);
+        }
+        Some(missed)
     }
 
     fn dir_of(&mut self, path: &Path) -> Option<&mut Dir> {
