@@ -168,35 +168,23 @@ impl Filter {
 
     /// Whether `path` counts, if the directory that it is in does.
     pub fn verdict(&self, path: &Path, is_dir: bool) -> Verdict {
-        let ignored = |rule| Verdict::Ignored(rule);
-        let flag = self.flag(path, is_dir);
-        if let Match::Ignore(glob) = &flag {
-            return ignored(Rule::Flag(glob.original().to_owned()));
+        let dir = path.parent().unwrap_or(path);
+        self.within(dir).verdict(path, is_dir)
+    }
+
+    /// The rules as they are for everything that is right in `dir`.
+    pub fn within(&self, dir: &Path) -> Within<'_> {
+        let whole = |root: &Root| root.glob.is_none() && dir.starts_with(&root.path);
+        Within {
+            filter: self,
+            is_covered: self.spec.roots.iter().any(whole),
+            has_root: self
+                .spec
+                .roots
+                .iter()
+                .any(|root| root.path == dir || root.path.parent() == Some(dir)),
+            ignore_files: self.ignore_files(dir),
         }
-        if self.is_root(path) {
-            return Verdict::Kept;
-        }
-        if !self.spec.roots.iter().any(|root| root.covers(path, is_dir)) {
-            return ignored(Rule::Outside);
-        }
-        if self.spec.ignores && !flag.is_whitelist() {
-            match self.ignore_files(path, is_dir) {
-                Match::Ignore(rule) => return ignored(rule),
-                Match::Whitelist(_) => {}
-                Match::None => {
-                    if let Some(pattern) = built_in(path) {
-                        return ignored(Rule::BuiltIn(pattern));
-                    }
-                }
-            }
-        }
-        if !is_dir && self.is_output(path) {
-            return ignored(Rule::Output);
-        }
-        if !is_dir && !self.has_extension(path) {
-            return ignored(Rule::Extension);
-        }
-        Verdict::Kept
     }
 
     /// Whether `path` itself was named with `--watch`.
@@ -287,9 +275,6 @@ impl Filter {
                 self.above.insert(dir.join(name), dir.to_path_buf());
             }
         }
-        if root == top {
-            self.load(root);
-        }
     }
 
     /// What `--ignore` says. A pattern that ignores a directory ignores all that is in it; one
@@ -312,27 +297,17 @@ impl Filter {
             .unwrap_or(Match::None)
     }
 
-    /// What ignore files say: those nearest to the path first, every `.ignore` before every
-    /// `.gitignore` as in ripgrep, `.git/info/exclude` last as in gitignore(5).
-    fn ignore_files(&self, path: &Path, is_dir: bool) -> Match<Rule> {
-        for rules in [&self.plain, &self.git, &self.exclude] {
-            if rules.is_empty() {
-                continue;
-            }
-            let found = path
-                .ancestors()
-                .skip(1)
-                .filter_map(|dir| rules.get(dir))
-                .map(|rules| rules.matched(path, is_dir))
-                .find(|found| !found.is_none());
-            if let Some(found) = found {
-                return found.map(|glob| Rule::File {
-                    file: glob.from().unwrap_or(Path::new("")).to_path_buf(),
-                    pattern: glob.original().to_owned(),
-                });
-            }
+    /// The rules of ignore files for what is in `dir`, those that win first: nearest ones first, every
+    /// `.ignore` before every `.gitignore` as in ripgrep, `.git/info/exclude` last as in gitignore(5).
+    fn ignore_files(&self, dir: &Path) -> Vec<&Gitignore> {
+        if !self.spec.ignores {
+            return Vec::new();
         }
-        Match::None
+        let kinds = [&self.plain, &self.git, &self.exclude];
+        let kinds = kinds.into_iter().filter(|rules| !rules.is_empty());
+        kinds
+            .flat_map(|rules| dir.ancestors().filter_map(|dir| rules.get(dir)))
+            .collect()
     }
 
     fn is_output(&self, path: &Path) -> bool {
@@ -341,13 +316,73 @@ impl Filter {
                 .is_ok_and(|meta| self.spec.outputs.contains(&(meta.dev(), meta.ino())))
     }
 
-    fn has_extension(&self, path: &Path) -> bool {
-        let name = path.file_name().unwrap_or_default().as_bytes();
+    fn has_extension(&self, name: &[u8]) -> bool {
         self.spec.extensions.is_empty()
             || self.spec.extensions.iter().any(|extension| {
                 name.strip_suffix(extension.as_bytes())
                     .is_some_and(|stem| stem.len() > 1 && stem.ends_with(b"."))
             })
+    }
+}
+
+/// The rules that hold for what is right in one directory.
+pub struct Within<'a> {
+    filter: &'a Filter,
+    /// Whether everything in it was asked for.
+    is_covered: bool,
+    /// Whether something in it may have been named with `--watch`.
+    has_root: bool,
+    /// The ignore files that rule it, those that win first.
+    ignore_files: Vec<&'a Gitignore>,
+}
+
+impl Within<'_> {
+    /// Whether `path`, which is in the directory, counts.
+    pub fn verdict(&self, path: &Path, is_dir: bool) -> Verdict {
+        let ignored = |rule| Verdict::Ignored(rule);
+        let (filter, spec) = (self.filter, &self.filter.spec);
+        let flag = filter.flag(path, is_dir);
+        if let Match::Ignore(glob) = &flag {
+            return ignored(Rule::Flag(glob.original().to_owned()));
+        }
+        if self.has_root && filter.is_root(path) {
+            return Verdict::Kept;
+        }
+        if !self.is_covered && !spec.roots.iter().any(|root| root.covers(path, is_dir)) {
+            return ignored(Rule::Outside);
+        }
+        let name = path.file_name().unwrap_or_default().as_bytes();
+        if spec.ignores && !flag.is_whitelist() {
+            match self.ignore_files(path, is_dir) {
+                Match::Ignore(rule) => return ignored(rule),
+                Match::Whitelist(_) => {}
+                Match::None => {
+                    if let Some(pattern) = built_in(name, path) {
+                        return ignored(Rule::BuiltIn(pattern));
+                    }
+                }
+            }
+        }
+        if !is_dir && filter.is_output(path) {
+            return ignored(Rule::Output);
+        }
+        if !is_dir && !filter.has_extension(name) {
+            return ignored(Rule::Extension);
+        }
+        Verdict::Kept
+    }
+
+    /// What ignore files say.
+    fn ignore_files(&self, path: &Path, is_dir: bool) -> Match<Rule> {
+        let matches = self
+            .ignore_files
+            .iter()
+            .map(|rules| rules.matched(path, is_dir));
+        let found = matches.into_iter().find(|found| !found.is_none());
+        found.unwrap_or(Match::None).map(|glob| Rule::File {
+            file: glob.from().unwrap_or(Path::new("")).to_path_buf(),
+            pattern: glob.original().to_owned(),
+        })
     }
 }
 
@@ -367,8 +402,7 @@ fn read_rules(rules: &mut HashMap<PathBuf, Gitignore>, dir: &Path, file: &Path) 
 }
 
 /// The built-in list: what no program is made of, and what editors leave for a moment.
-fn built_in(path: &Path) -> Option<&'static str> {
-    let name = path.file_name()?.as_bytes();
+fn built_in(name: &[u8], path: &Path) -> Option<&'static str> {
     let exact = [
         ".git",
         ".hg",

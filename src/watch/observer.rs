@@ -30,6 +30,9 @@ use crate::text::reason;
 /// COMMAND starts at the latest when so much time has been spent on watches.
 const HEAD_START: Duration = Duration::from_millis(4);
 
+/// For so long after the start nobody takes the processor from COMMAND to read the times of files.
+const LEARN_AFTER: Duration = Duration::from_millis(20);
+
 /// So many ignored paths are remembered as named.
 const NOTED_MAX: usize = 1000;
 
@@ -57,6 +60,8 @@ pub(super) struct Observer<R> {
     fold: Option<Fold>,
     /// What files contain, if that matters.
     contents: Option<Contents>,
+    /// When there will be time to learn about files, if there is not yet.
+    learn_at: Option<Instant>,
 }
 
 /// What counts of the messages that came in at once.
@@ -114,6 +119,7 @@ impl<R: Fn(Report)> Observer<R> {
             burst: Burst::default(),
             fold: None,
             contents: spec.if_changed.then(Contents::default),
+            learn_at: None,
         }
     }
 
@@ -152,15 +158,16 @@ impl<R: Fn(Report)> Observer<R> {
                 Err(TryRecvError::Empty) => {}
             }
             self.flush();
-            if self.learn() {
+            if self.learn_at.is_none() && self.learn() {
                 continue;
             }
-            let Some(at) = self.tree.look_at() else {
+            let Some(at) = self.learn_at.or_else(|| self.tree.look_at()) else {
                 return inbox.recv().ok();
             };
             match inbox.recv_timeout(at.saturating_duration_since(Instant::now())) {
                 Ok(message) => return Some(message),
                 Err(RecvTimeoutError::Disconnected) => return None,
+                Err(RecvTimeoutError::Timeout) if self.learn_at.take().is_some() => {}
                 Err(RecvTimeoutError::Timeout) => self.look(),
             }
         }
@@ -216,6 +223,8 @@ impl<R: Fn(Report)> Observer<R> {
         self.tree.stands(since);
         if since.is_none() {
             self.event(Event::Armed);
+            // It is COMMAND's turn. What was missed, however, is to be found at once.
+            self.learn_at = Some(Instant::now() + LEARN_AFTER);
         }
         Ok(())
     }

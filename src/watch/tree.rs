@@ -56,8 +56,6 @@ struct Dir {
     armed: i64,
     /// When it was there, if it was set at the start.
     watched: Option<i64>,
-    /// When the times in `files` had all been read.
-    stamped: i64,
 }
 
 /// A directory that is not watched by the kernel, or could not be listed.
@@ -266,8 +264,9 @@ impl Tree {
             filter.load(path);
         }
         let mut dir = Dir::default();
+        let within = filter.within(path);
         for (entry, ino) in entries {
-            if filter.verdict(&entry, ino.is_some()) != Verdict::Kept {
+            if within.verdict(&entry, ino.is_some()) != Verdict::Kept {
                 continue;
             }
             if let Some(ino) = ino {
@@ -470,11 +469,9 @@ impl Tree {
         };
         let (mtime, ctime) = (mtime(&meta), ctime(&meta));
         match dir.files.insert(name_hash(path), Some(mtime)).flatten() {
-            Some(known) if known != mtime => true,
-            Some(_) if ctime >= dir.stamped => false,
-            // What is reported may have happened before the time was read, so that the time is the
-            // new one already. What matters is whether anything happened since there is a watch.
-            Some(_) | None => ctime > dir.armed,
+            Some(known) => known != mtime,
+            // What matters is whether anything happened since there is a watch.
+            None => ctime > dir.armed,
         }
     }
 
@@ -500,13 +497,15 @@ impl Tree {
             let Ok(meta) = entry.metadata() else { continue };
             explained |= was_missed(&meta);
             let Some(stamp) = stamp else { continue };
-            // What has a time by now has been told.
-            if stamp.replace(mtime(&meta)).is_none() && was_missed(&meta) {
-                missed.push(entry.path());
-            }
             seen(entry.path());
+            // What happened to one that has a time by now has been told.
+            if stamp.is_none() && was_missed(&meta) {
+                missed.push(entry.path());
+            } else if stamp.is_none() && ctime(&meta) <= dir.armed {
+                *stamp = Some(mtime(&meta));
+            }
+            // Another time may be that of a change which is still to be told.
         }
-        dir.stamped = now();
         // Something in it was removed, or it was moved here.
         if is_other && !explained {
             missed.push(path);

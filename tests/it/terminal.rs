@@ -70,7 +70,7 @@ fn a_python_prompt_can_be_typed_into() {
     let mut terminal = Terminal::alone(Sandbox::new(), &[], &PYTHON);
     prompts(&mut terminal, ">>> ");
     terminal.types("print(6 * 7)\n");
-    terminal.sees("\n42");
+    terminal.sees("42");
     terminal.types(CTRL_C);
     terminal.sees("KeyboardInterrupt");
     terminal.types("print(7 * 7)\n");
@@ -317,7 +317,7 @@ fn ctrl_z_works_when_a_prompt_has_the_terminal() {
     terminal.says("a.js changed, restarting");
     prompts(&mut terminal, ">>> ");
     terminal.types("print(6 * 7)\n");
-    terminal.sees("\n42");
+    terminal.sees("42");
 }
 
 #[test]
@@ -347,7 +347,7 @@ fn after_bg_and_fg_the_terminal_is_rwatchs_again() {
     terminal.goes_on("rwatch");
     terminal.goes_on("child");
     terminal.types("echo $((6 * 7))\n");
-    terminal.sees("\n42");
+    terminal.sees("42");
     terminal.save("a.js", "");
     terminal.sees("ready 2 change a.js");
     terminal.types("fg\n");
@@ -367,7 +367,7 @@ fn after_bg_and_fg_command_gets_the_terminal_again() {
     terminal.types("bg\n");
     terminal.goes_on("rwatch");
     terminal.types("echo $((6 * 7))\n");
-    terminal.sees("\n42");
+    terminal.sees("42");
     // It asks in vain.
     terminal.stops("child");
     terminal.types("fg\n");
@@ -508,7 +508,7 @@ fn in_the_background_command_does_not_get_the_terminal() {
         terminal.sees("ready 1 start");
         terminal.stops("child");
         terminal.types("echo $((6 * 7))\n");
-        terminal.sees("\n42");
+        terminal.sees("42");
         terminal.save("a.js", "");
         terminal.sees("ready 2 change a.js");
         terminal.stops("child");
