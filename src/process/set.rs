@@ -9,6 +9,8 @@ use std::collections::HashSet;
 #[cfg(target_os = "linux")]
 use std::fs;
 #[cfg(target_os = "linux")]
+use std::io::Read as _;
+#[cfg(target_os = "linux")]
 use std::path::{Path, PathBuf};
 
 use nix::sys::signal::{Signal, kill};
@@ -46,7 +48,12 @@ impl Process {
     /// The process that has this pid now.
     #[cfg(target_os = "linux")]
     fn read(pid: i32) -> Option<Self> {
-        Self::parse(pid, &fs::read_to_string(format!("/proc/{pid}/stat")).ok()?)
+        // There may be thousands of them while COMMAND waits: so one read for each. A line is far
+        // shorter than this.
+        let mut line = [0; 1024];
+        let mut file = fs::File::open(format!("/proc/{pid}/stat")).ok()?;
+        let length = file.read(&mut line).ok()?;
+        Self::parse(pid, &String::from_utf8_lossy(&line[..length]))
     }
 
     /// The name is in parentheses, and may hold parentheses and blanks itself.
