@@ -45,14 +45,16 @@ pub fn run(config: Config, reporter: &Reporter) -> anyhow::Result<Outcome> {
     let given = Given { blocked, ignored };
     // Signals first: nothing must be left behind, whenever one comes.
     signals::listen(sender(&facts, Fact::Event)).context("cannot listen for signals")?;
+    // The watch is what a start waits for: so it has the time that the rest takes.
+    let watch = config
+        .watch
+        .map(|spec| Watch::start(spec, sender(&facts, fact)))
+        .transpose()?;
     let mut world = World {
         processes: Processes::new(config.launch, given, sender(&facts, Fact::Child))
             .context("cannot wait for children")?,
         terminal: Terminal::open(sender(&facts, Fact::Event)),
-        watch: config
-            .watch
-            .map(|spec| Watch::start(spec, sender(&facts, fact)))
-            .transpose()?,
+        watch,
         reporter,
     };
     let mut supervisor = Supervisor::new(config.policy);

@@ -388,12 +388,20 @@ impl Within<'_> {
 
 /// Puts the rules of `file` where those of `dir` are, or takes them away if it has none.
 fn read_rules(rules: &mut HashMap<PathBuf, Gitignore>, dir: &Path, file: &Path) {
+    let lines = lines_of(file);
+    let mut patterns = lines
+        .iter()
+        .filter_map(|line| wildmatch::rewritten(line))
+        .peekable();
+    if patterns.peek().is_none() {
+        // Such as git's own, which is all comments.
+        rules.remove(dir);
+        return;
+    }
     let mut builder = GitignoreBuilder::new(dir);
-    for line in lines_of(file) {
-        if let Some(pattern) = wildmatch::rewritten(&line) {
-            // One that the library cannot take, because it is too long for it, is skipped.
-            let _ = builder.add_line(Some(file.to_path_buf()), &pattern);
-        }
+    for pattern in patterns {
+        // One that the library cannot take, because it is too long for it, is skipped.
+        let _ = builder.add_line(Some(file.to_path_buf()), &pattern);
     }
     match builder.build() {
         Ok(read) if !read.is_empty() => rules.insert(dir.to_path_buf(), read),

@@ -27,11 +27,18 @@ use super::{Report, WatchSpec};
 use crate::event::{Activity, Changes, Event, Hold, Note};
 use crate::text::reason;
 
-/// COMMAND starts at the latest when so much time has been spent on watches.
+/// COMMAND starts at the latest when so much time has been spent on watches, if there are more than a
+/// few files: what is said at the start of a small tree has the same order on a busy machine, too.
 const HEAD_START: Duration = Duration::from_millis(4);
+const FEW: usize = 1000;
 
 /// For so long after the start nobody takes the processor from COMMAND to read the times of files.
 const LEARN_AFTER: Duration = Duration::from_millis(20);
+
+/// It is COMMAND's turn, too, when it has just been told to stop: its events are folded so much later,
+/// unless they are so many.
+const FOLD_AFTER: Duration = Duration::from_millis(1);
+const UNFOLDED_MAX: usize = 100;
 
 /// So many ignored paths are remembered as named.
 const NOTED_MAX: usize = 1000;
@@ -58,6 +65,9 @@ pub(super) struct Observer<R> {
     batch: Batch,
     burst: Burst,
     fold: Option<Fold>,
+    /// Events that are still to be folded, and when to do it.
+    unfolded: Vec<notify::Event>,
+    fold_at: Option<Instant>,
     /// What files contain, if that matters.
     contents: Option<Contents>,
     /// When there will be time to learn about files, if there is not yet.
@@ -118,6 +128,8 @@ impl<R: Fn(Report)> Observer<R> {
             batch: Batch::default(),
             burst: Burst::default(),
             fold: None,
+            unfolded: Vec::new(),
+            fold_at: None,
             contents: spec.if_changed.then(Contents::default),
             learn_at: None,
         }
@@ -161,13 +173,15 @@ impl<R: Fn(Report)> Observer<R> {
             if self.learn_at.is_none() && self.learn() {
                 continue;
             }
-            let Some(at) = self.learn_at.or_else(|| self.tree.look_at()) else {
+            let due = [self.fold_at, self.learn_at, self.tree.look_at()];
+            let Some(at) = due.into_iter().flatten().min() else {
                 return inbox.recv().ok();
             };
             match inbox.recv_timeout(at.saturating_duration_since(Instant::now())) {
                 Ok(message) => return Some(message),
                 Err(RecvTimeoutError::Disconnected) => return None,
-                Err(RecvTimeoutError::Timeout) if self.learn_at.take().is_some() => {}
+                Err(RecvTimeoutError::Timeout) if self.fold_at == Some(at) => self.fold(),
+                Err(RecvTimeoutError::Timeout) if self.learn_at == Some(at) => self.learn_at = None,
                 Err(RecvTimeoutError::Timeout) => self.look(),
             }
         }
@@ -237,9 +251,10 @@ impl<R: Fn(Report)> Observer<R> {
         let begun = Instant::now();
         let mut roots = self.filter.roots().iter();
         let may = roots.all(|root| self.tree.is_told_of(&root.path));
-        let report = &self.report;
+        let (report, mut files) = (&self.report, 0);
         let mut look_at_clock = |_| {
-            if since.is_none() && begun.elapsed() > HEAD_START && may {
+            files += 1;
+            if may && files > FEW && since.is_none() && begun.elapsed() > HEAD_START {
                 *since = Some(now());
                 report(Report::Event(Event::Armed));
             }
@@ -600,12 +615,26 @@ impl<R: Fn(Report)> Observer<R> {
             path,
             alone,
         }));
-        if self.fold.is_none() {
+        self.unfolded.extend(batch.events);
+        self.fold_at
+            .get_or_insert_with(|| Instant::now() + FOLD_AFTER);
+        if self.unfolded.len() > UNFOLDED_MAX {
+            self.fold();
+        }
+    }
+
+    /// Folds the events that came in.
+    fn fold(&mut self) {
+        self.fold_at = None;
+        if self.fold.is_none() && !self.unfolded.is_empty() {
             // Without a thread for it the restart has only the last path to name.
             self.fold = Fold::open().ok();
         }
+        let events = std::mem::take(&mut self.unfolded);
         if let Some(fold) = &mut self.fold {
-            batch.events.into_iter().for_each(|event| fold.push(event));
+            for event in events {
+                fold.push(event);
+            }
         }
     }
 
@@ -613,6 +642,8 @@ impl<R: Fn(Report)> Observer<R> {
     fn calm(&mut self) {
         if self.burst.reported == Reported::Soft {
             self.fold = None;
+            self.fold_at = None;
+            self.unfolded.clear();
             self.event(Event::Calmed);
         }
         self.burst = Burst::default();
@@ -639,6 +670,7 @@ impl<R: Fn(Report)> Observer<R> {
             }
         }
         self.noted.clear();
+        self.fold();
         let fold = self.fold.take();
         let base = self.filter.base();
         let mut changes = fold.map_or_else(Changes::default, |fold| fold.close(base));

@@ -26,6 +26,9 @@ const PATIENCE: Duration = Duration::from_secs(15);
 /// How long a tool is given to be ready for changes.
 const SETTLE: Duration = Duration::from_secs(1);
 
+/// How long the machine is left alone before a start that is measured.
+const CALM: Duration = Duration::from_millis(200);
+
 /// In nanoseconds of `CLOCK_MONOTONIC`.
 pub(crate) type Nanos = i64;
 
@@ -99,6 +102,8 @@ impl<'a> Session<'a> {
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .process_group(0);
+        // The one before may still be on its way out.
+        thread::sleep(CALM);
         let began = now();
         let process = command.spawn().expect("the tool starts");
         Self {

@@ -46,7 +46,9 @@ impl Tool {
             ours(
                 "rwatch",
                 env!("CARGO_PKG_VERSION"),
-                env!("CARGO_BIN_EXE_rwatch").into(),
+                // The one that cargo builds beside benchmarks has their libraries' features, too.
+                env::var_os(variable("rwatch"))
+                    .map_or_else(|| env!("CARGO_BIN_EXE_rwatch").into(), Into::into),
             ),
         ];
         for name in PEERS {
