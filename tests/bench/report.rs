@@ -26,6 +26,9 @@ pub(crate) struct Metric {
     samples: BTreeMap<&'static str, Vec<Option<f64>>>,
 }
 
+/// The name of the report that compares those on trees.
+pub(crate) const GROWTH: &str = "growth";
+
 /// What one scenario found.
 pub(crate) struct Report {
     /// The name of its plot.
@@ -60,8 +63,11 @@ impl Report {
         samples.entry(tool.name).or_default().push(value);
     }
 
-    /// In Markdown.
+    /// In Markdown; nothing of a report that shows others' numbers in another way.
     pub(crate) fn table(&self) -> String {
+        if self.name == GROWTH {
+            return String::new();
+        }
         let mut table = format!("### {}\n\n|", self.title);
         let mut rule = "\n|---|".to_owned();
         let ratios = |metric: &Metric| match metric.unit {

@@ -8,7 +8,7 @@ use std::time::Duration;
 use nix::time::ClockId;
 
 use crate::programs::Programs;
-use crate::report::{Report, Unit};
+use crate::report::{GROWTH, Report, Unit};
 use crate::session::{Nanos, Session, millis, nanos, now, save_as};
 use crate::tools::{How, Tool};
 use crate::trees::Tree;
@@ -243,7 +243,7 @@ fn trees(bench: &Bench) -> Vec<Report> {
         .iter()
         .map(|(name, title, ..)| bench.report(name, title))
         .collect();
-    let mut growth = bench.report("growth", "The same at 1, 10 and 100 times the size");
+    let mut growth = bench.report(GROWTH, "The same at 1, 10 and 100 times the size");
     let mut memory = bench.report("memory", "Memory (PSS of all its processes)");
     bench.interleave(3, |tool| {
         let mut small = None;
