@@ -95,7 +95,7 @@ impl<'a> Session<'a> {
         ];
         let input = side.path().join("input");
         fs::write(&input, tool.input(tree)).expect("a writable directory");
-        let mut command = tool.command(&words, how, side.path());
+        let mut command = tool.command(tree.root(), &words, how, side.path());
         command
             .current_dir(tree.root())
             .stdin(File::open(input).expect("it was just made"))
@@ -146,7 +146,7 @@ impl<'a> Session<'a> {
     pub(crate) fn save(&mut self) -> Save {
         let (mut signal, mut start) = (None, None);
         let at = self.save_file();
-        let give_up = Instant::now() + PATIENCE;
+        let give_up = Instant::now() + PATIENCE / 3;
         while start.is_none() {
             let Some((said, when)) = self.next(give_up.saturating_duration_since(Instant::now()))
             else {

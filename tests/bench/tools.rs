@@ -71,8 +71,8 @@ impl Tool {
         self.name == "floor"
     }
 
-    /// What starts it; `side` is a directory of its own outside of the tree.
-    pub(crate) fn command(&self, child: &[String], how: How, side: &Path) -> Command {
+    /// What starts it in `root`; `side` is a directory of its own outside of that.
+    pub(crate) fn command(&self, root: &Path, child: &[String], how: How, side: &Path) -> Command {
         let mut command = Command::new(&self.program);
         let shell = format!("exec {}", child.join(" "));
         match self.name {
@@ -90,7 +90,8 @@ impl Tool {
             "entr" => command.args(["-n", "-r"]).args(child),
             "cargo-watch" => command.args(["watch", "-s", &shell]),
             "forever" => command
-                .args(["-w", "--watchDirectory", ".", "--killSignal=SIGTERM", "-a"])
+                .args(["-w", "-a", "--killSignal=SIGTERM", "--watchDirectory"])
+                .arg(root)
                 .args(["--minUptime", "0", "--spinSleepTime", "0"])
                 .arg("-l")
                 .arg(side.join("log"))
