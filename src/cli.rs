@@ -24,6 +24,8 @@ Examples:
       Watch these only.
   rwatch -e rs,toml -i '*_test.rs' -- cargo run
       Only files that end in .rs or .toml, but not the tests.
+  rwatch -e rs,toml -b 'cargo build' -- target/debug/server
+      Build first; a build that fails leaves the old server up.
   rwatch -m 5 -- ./server
       Watch nothing; restart when it exits, 5 times at most.
   rwatch -m 5 --watch src -- ./server
@@ -163,6 +165,19 @@ pub struct Args {
     /// Do not start until the first change
     #[arg(short, long, help_heading = "Restarting")]
     pub postpone: bool,
+
+    /// Shell command that must succeed before COMMAND is replaced
+    ///
+    /// By `sh -c`, for example -b 'cargo build'. COMMAND stays up until it has succeeded, and also if
+    /// it fails. A change meanwhile stops it and starts it anew.
+    #[arg(
+        short,
+        long,
+        value_name = "CMD",
+        help_heading = "Restarting",
+        allow_hyphen_values = true
+    )]
+    pub before: Option<OsString>,
 
     /// Run this shell string instead of COMMAND
     ///

@@ -14,9 +14,9 @@ use clap::error::ErrorKind;
 use globset::GlobBuilder;
 use ignore::gitignore::GitignoreBuilder;
 
-use crate::cli::{Args, Color, Extensions};
+use crate::cli::{Args, Color, Extensions, Variable};
 use crate::policy::{Policy, RestartPolicy, RestartWhen, Settle, StopPolicy};
-use crate::process::Launch;
+use crate::process::{Launch, Programs};
 use crate::reporter::{Style, Volume};
 use crate::watch::{FilterSpec, Root, WatchSpec};
 
@@ -24,7 +24,7 @@ use crate::watch::{FilterSpec, Root, WatchSpec};
 #[derive(Debug)]
 pub struct Config {
     /// What is started.
-    pub launch: Launch,
+    pub programs: Programs,
     /// What is watched, if anything.
     pub watch: Option<WatchSpec>,
     /// How the supervisor decides.
@@ -101,6 +101,7 @@ impl Config {
             settle: Settle { delay: args.delay },
             watching: watch.is_some(),
             postpone: args.postpone,
+            build: args.before.is_some(),
         };
         let style = Style {
             volume: match (args.quiet, args.verbose) {
@@ -126,7 +127,7 @@ impl Config {
         }
         Ok(Self {
             explain,
-            launch: launch(args),
+            programs: programs(args),
             watch,
             policy,
             style,
@@ -141,26 +142,27 @@ fn file_behind(stream: &impl AsFd) -> Option<(u64, u64)> {
     Some((meta.dev(), meta.ino()))
 }
 
-fn launch(args: Args) -> Launch {
-    let mut words = match args.exec {
-        Some(string) => vec!["sh".into(), "-c".into(), string],
-        None => args.command,
-    };
-    let program = if words.is_empty() {
-        OsString::new()
-    } else {
-        words.remove(0)
-    };
-    let env = args
-        .env
-        .into_iter()
-        .map(|variable| (variable.0, variable.1))
+fn programs(args: Args) -> Programs {
+    let by_shell = |string| vec!["sh".into(), "-c".into(), string];
+    let words = args.exec.map_or(args.command, by_shell);
+    let variables = args.env.into_iter();
+    let env: Vec<_> = variables
+        .map(|Variable(name, value)| (name, value))
         .collect();
-    Launch {
-        program,
-        args: words,
-        dir: args.chdir,
-        env,
+    let dir = args.chdir;
+    let launch = |words: Vec<OsString>| {
+        let mut words = words.into_iter();
+        Launch {
+            // Nothing is started where there is none: see `--explain`.
+            program: words.next().unwrap_or_default(),
+            args: words.collect(),
+            dir: dir.clone(),
+            env: env.clone(),
+        }
+    };
+    Programs {
+        command: launch(words),
+        build: args.before.map(|string| launch(by_shell(string))),
     }
 }
 
@@ -362,14 +364,15 @@ mod tests {
             dir: Some("/".into()),
             env: vec![("A".into(), "b".into())],
         };
-        assert_eq!(config.launch, launch);
+        assert_eq!(config.programs.command, launch);
     }
 
     #[test]
     fn a_shell_string_is_run_by_sh() {
         let args = ["rwatch", "-x", "a && b", "-q"];
         let args = Args::try_parse_from(args).expect("valid");
-        let launch = Config::resolve(args, &env()).expect("valid").launch;
+        let programs = Config::resolve(args, &env()).expect("valid").programs;
+        let launch = programs.command;
         assert_eq!(
             launch.words().collect::<Vec<_>>(),
             ["sh", "-c", "a && b"].map(OsStr::new)

@@ -73,15 +73,28 @@ pub enum Key {
     Unknown,
 }
 
-/// One life of COMMAND: 1, 2, 3 …
+/// One life of COMMAND: 1, 2, 3 …; or one of the build before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RunId(pub u64);
+
+/// COMMAND does not live so often.
+const FIRST_BUILD: u64 = 1 << 63;
 
 impl RunId {
     /// The run after this one.
     #[must_use]
     pub fn next(self) -> Self {
         Self(self.0 + 1)
+    }
+
+    /// The n-th build.
+    pub fn build(n: u64) -> Self {
+        Self(FIRST_BUILD + n)
+    }
+
+    /// Whether this is a build.
+    pub fn is_build(self) -> bool {
+        self.0 >= FIRST_BUILD
     }
 }
 

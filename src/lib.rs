@@ -85,7 +85,11 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Ok(config) => config,
         Err(error) => return refuse(&error, &Reporter::new(plain, String::new())),
     };
-    let reporter = Reporter::new(config.style, text::command_line(config.launch.words()));
+    let command = text::command_line(config.programs.command.words());
+    let mut reporter = Reporter::new(config.style, command);
+    if let Some(build) = config.programs.build.as_ref().and_then(|it| it.args.last()) {
+        reporter.builds_with(build);
+    }
     if let (Some(path), Some(watch)) = (&config.explain, &config.watch) {
         let explanation = watch.clone().explain(path);
         Reporter::answer(&explanation.text);

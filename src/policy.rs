@@ -19,6 +19,8 @@ pub struct Policy {
     pub watching: bool,
     /// Whether the first start waits for the first change.
     pub postpone: bool,
+    /// Whether a build has to succeed before COMMAND is started or replaced.
+    pub build: bool,
 }
 
 /// Which exits of COMMAND are answered by a restart, and how many of them.

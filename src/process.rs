@@ -22,7 +22,7 @@ mod waiter;
 use std::collections::HashSet;
 use std::io;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
-use std::process::{Child, Command, ExitStatus};
+use std::process::{Child, Command, ExitStatus, Stdio};
 
 use nix::errno::Errno;
 use nix::libc;
@@ -56,9 +56,18 @@ pub struct Given {
     pub ignored: Vec<Signal>,
 }
 
+/// What can be started.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Programs {
+    /// COMMAND.
+    pub command: Launch,
+    /// What has to succeed before.
+    pub build: Option<Launch>,
+}
+
 /// The runs that are not over, and the means to start, signal and reap them.
 pub struct Processes {
-    launch: Launch,
+    programs: Programs,
     given: Given,
     runs: Vec<Run>,
     waiter: Waiter,
@@ -134,10 +143,10 @@ impl Run {
 }
 
 impl Processes {
-    /// Prepares to start `launch`. From now on `news` is called, from another thread, whenever a
+    /// Prepares to start `programs`. From now on `news` is called, from another thread, whenever a
     /// child is dead or stopped and waits for [`Processes::take_in`].
     pub fn new(
-        launch: Launch,
+        programs: Programs,
         given: Given,
         news: impl Fn(News) + Send + 'static,
     ) -> io::Result<Self> {
@@ -153,7 +162,7 @@ impl Processes {
                 .collect(),
         };
         Ok(Self {
-            launch,
+            programs,
             given,
             runs: Vec::new(),
             waiter: Waiter::start(news)?,
@@ -165,17 +174,40 @@ impl Processes {
     }
 
     /// Starts COMMAND in a process group of its own.
-    ///
-    /// `process_group` and everything else that is set here keep to what `posix_spawn` can do:
-    /// with it the cost does not grow with our own memory, as that of a fork does.
     pub fn spawn(
         &mut self,
         id: RunId,
         reason: StartReason,
         changes: &Changes,
     ) -> Result<i32, SpawnFailure> {
+        let launch = self.programs.command.clone();
         let name = launch::unique(id);
-        let mut command: Command = self.launch.command(id, &name, reason, changes);
+        let command = launch.command(id, &name, reason, changes);
+        let started = self.start(id, name, command);
+        started.map_err(|error| launch.diagnose(&error))
+    }
+
+    /// Starts the build before a run of COMMAND, in a process group of its own. Standard input is
+    /// COMMAND's.
+    pub fn build(
+        &mut self,
+        id: RunId,
+        before: RunId,
+        reason: StartReason,
+        changes: &Changes,
+    ) -> Result<i32, SpawnFailure> {
+        let launch = self.programs.build.clone();
+        let launch = launch.expect("the policy has a build only if there is one");
+        let name = launch::unique(id);
+        let mut command = launch.command(before, &name, reason, changes);
+        command.stdin(Stdio::null());
+        let started = self.start(id, name, command);
+        started.map_err(|error| launch.diagnose(&error))
+    }
+
+    /// `process_group` and everything else that is set here keep to what `posix_spawn` can do:
+    /// with it the cost does not grow with our own memory, as that of a fork does.
+    fn start(&mut self, id: RunId, name: String, mut command: Command) -> io::Result<i32> {
         command.process_group(0);
         if self.guard.is_none() {
             self.set_guard();
@@ -186,12 +218,15 @@ impl Processes {
         if !self.given.ignored.is_empty() {
             ignore(&mut command, self.given.ignored.clone());
         }
-        let leader = self.as_given(|| command.spawn()).map_err(|error| {
-            if let Some(guard) = &mut self.guard {
-                guard.over(&name);
+        let leader = match self.as_given(|| command.spawn()) {
+            Ok(leader) => leader,
+            Err(error) => {
+                if let Some(guard) = &mut self.guard {
+                    guard.over(&name);
+                }
+                return Err(error);
             }
-            self.launch.diagnose(&error)
-        })?;
+        };
         let group = Pid::from_raw(leader.id().cast_signed());
         if let Some(guard) = &mut self.guard {
             guard.group(&name, group);

@@ -4,6 +4,7 @@
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
+use std::ffi::OsStr;
 use std::fmt::Write as _;
 use std::io::{self, Write as _};
 use std::os::fd::AsFd as _;
@@ -17,7 +18,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use crate::event::{ChangeKind, Changes, ExitReason, Note, RunId, SpawnFailure, StartReason};
 use crate::process::Member;
-use crate::supervisor::{Grant, Hope, LoopStage, Message, Next, StopReason};
+use crate::supervisor::{Begin, Grant, Hope, LoopStage, Message, Next, NextAfterBuild, StopReason};
 use crate::text::{pause, shown, span};
 
 /// How rwatch speaks.
@@ -48,6 +49,8 @@ pub struct Reporter {
     style: Style,
     /// COMMAND, as a shell would take it.
     command: String,
+    /// The same of the build.
+    build: String,
     /// Lines for which nobody was there to read them.
     unwritten: RefCell<VecDeque<String>>,
 }
@@ -79,8 +82,14 @@ impl Reporter {
         Self {
             style,
             command,
+            build: String::new(),
             unwritten: RefCell::default(),
         }
+    }
+
+    /// Takes in the shell command that builds.
+    pub fn builds_with(&mut self, command: &OsStr) {
+        self.build = shown(command);
     }
 
     /// Tells about a decision.
@@ -163,14 +172,39 @@ impl Reporter {
                 Tone::Plain,
                 format!("waiting for changes before the start of `{command}`"),
             ),
-            Message::Changed { path, more, first } => {
-                let what = changed_text(path, *more);
+            Message::Changed { path, more, what } => {
+                let then = match what {
+                    Begin::Start => format!("starting `{command}`"),
+                    Begin::Restart => "restarting".to_owned(),
+                    Begin::Build => format!("building with `{}`", self.build),
+                };
+                let changed = changed_text(path, *more);
+                (Tone::Start, format!("{changed} changed, {then}"))
+            }
+            Message::Building => (Tone::Start, format!("building with `{}`", self.build)),
+            Message::Built { ran, first } => {
                 let then = if *first {
                     format!("starting `{command}`")
                 } else {
                     "restarting".to_owned()
                 };
-                (Tone::Start, format!("{what} changed, {then}"))
+                (Tone::Start, format!("built after {}, {then}", span(*ran)))
+            }
+            Message::BuildFailed { reason, ran, next } => {
+                let how = how_text(*reason, &span(*ran));
+                let next = after_build_text(*next);
+                (Tone::Error, format!("`{}` {how}{next}", self.build))
+            }
+            Message::BuildLooping { path } => {
+                let (path, pattern) = (path_text(path), pattern_for(path));
+                let text = format!(
+                    "{path} changes in build after build, and each of them is stopped for it: if the \
+                     build writes it itself, --ignore '{pattern}' ends the loop"
+                );
+                (Tone::Warning, text)
+            }
+            Message::BuildNotStarted { failure, next } => {
+                (Tone::Error, failure_text(failure) + after_build_text(*next))
             }
             Message::Looping { path, stage } => {
                 let (path, pattern) = (path_text(path), pattern_for(path));
@@ -350,17 +384,28 @@ fn note_text(note: &Note) -> (Tone, String) {
 }
 
 fn exited_text(reason: ExitReason, ran: &str, next: Next) -> (Tone, String) {
-    let how = match reason {
-        ExitReason::Code(0) => "exited cleanly".to_owned(),
-        ExitReason::Code(code) => format!("exited with code {code} after {ran}"),
-        ExitReason::Signal(number) => format!("killed by {} after {ran}", signal_name(number)),
-    };
     let tone = if reason.is_clean() {
         Tone::Plain
     } else {
         Tone::Warning
     };
-    (tone, how + &next_text(next))
+    (tone, how_text(reason, ran) + &next_text(next))
+}
+
+fn how_text(reason: ExitReason, ran: &str) -> String {
+    match reason {
+        ExitReason::Code(0) => "exited cleanly".to_owned(),
+        ExitReason::Code(code) => format!("exited with code {code} after {ran}"),
+        ExitReason::Signal(number) => format!("killed by {} after {ran}", signal_name(number)),
+    }
+}
+
+fn after_build_text(next: NextAfterBuild) -> &'static str {
+    match next {
+        NextAfterBuild::Stay => ", the old run stays",
+        NextAfterBuild::Wait => ", waiting for changes",
+        NextAfterBuild::End => "",
+    }
 }
 
 fn next_text(next: Next) -> String {

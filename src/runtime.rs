@@ -51,7 +51,7 @@ pub fn run(config: Config, reporter: &Reporter) -> anyhow::Result<Outcome> {
         .map(|spec| Watch::start(spec, sender(&facts, fact)))
         .transpose()?;
     let mut world = World {
-        processes: Processes::new(config.launch, given, sender(&facts, Fact::Child))
+        processes: Processes::new(config.programs, given, sender(&facts, Fact::Child))
             .context("cannot wait for children")?,
         terminal: Terminal::open(sender(&facts, Fact::Event)),
         watch,
@@ -140,6 +140,17 @@ impl World<'_> {
                 match self.processes.spawn(run, reason, &changes) {
                     Ok(pid) => self.reporter.spawned(run, reason, &changes, pid),
                     Err(failure) => return vec![Event::NotStarted { run, failure }],
+                }
+            }
+            Action::Build {
+                run,
+                before,
+                reason,
+                changes,
+            } => {
+                self.reporter.clear();
+                if let Err(failure) = self.processes.build(run, before, reason, &changes) {
+                    return vec![Event::NotStarted { run, failure }];
                 }
             }
             Action::Signal { run, signal } => self.processes.signal(run, signal),

@@ -11,6 +11,7 @@
 mod asked;
 mod budget;
 mod burst;
+mod gate;
 mod looping;
 mod stop;
 #[cfg(test)]
@@ -24,15 +25,14 @@ use nix::sys::signal::Signal;
 pub use self::budget::Grant;
 use self::budget::{Budget, STEADY};
 use self::burst::{Burst, Over, Verdict};
+use self::gate::Build;
 pub use self::looping::LoopStage;
 use self::looping::{JUST_NOW, Loop};
+use self::stop::Stop;
 use crate::event::{
     Activity, Change, ChangeKind, Changes, Event, ExitReason, RunId, SpawnFailure, StartReason,
 };
 use crate::policy::{Policy, RestartWhen};
-
-/// How long a stop may take before those who are still there are named.
-const NAME_AFTER: Duration = Duration::from_secs(2);
 
 /// Something that the runtime has to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,6 +40,13 @@ pub enum Action {
     /// Start COMMAND as this run.
     Spawn {
         run: RunId,
+        reason: StartReason,
+        changes: Changes,
+    },
+    /// Start the build as this run, before COMMAND's run of that number.
+    Build {
+        run: RunId,
+        before: RunId,
         reason: StartReason,
         changes: Changes,
     },
@@ -82,13 +89,28 @@ pub enum Outcome {
 pub enum Message {
     /// COMMAND starts; for the first time, or on a line of its own.
     Starting,
+    /// The build starts, on a line of its own.
+    Building,
+    /// The build succeeded: COMMAND starts, or restarts.
+    Built { ran: Duration, first: bool },
+    /// The build failed, and what follows.
+    BuildFailed {
+        reason: ExitReason,
+        ran: Duration,
+        next: NextAfterBuild,
+    },
+    /// The build could not be started, and what follows.
+    BuildNotStarted {
+        failure: SpawnFailure,
+        next: NextAfterBuild,
+    },
     /// Nothing starts before the first change.
     Postponed,
-    /// Why COMMAND restarts, or starts for the first time: `path` and `more` changed.
+    /// What follows, because `path` and `more` changed.
     Changed {
         path: PathBuf,
         more: usize,
-        first: bool,
+        what: Begin,
     },
     /// How COMMAND ended, and what follows.
     Exited {
@@ -106,6 +128,8 @@ pub enum Message {
     Killing,
     /// COMMAND seems to restart itself, by writing this path.
     Looping { path: PathBuf, stage: LoopStage },
+    /// Build after build is stopped because this path changes.
+    BuildLooping { path: PathBuf },
     /// COMMAND restarts because somebody asked for it.
     ByHand,
     /// Which keys there are.
@@ -114,6 +138,28 @@ pub enum Message {
     NoKey,
     /// A change joins the start that is pending already.
     Joined { path: PathBuf, more: usize },
+}
+
+/// What follows a change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Begin {
+    /// The first start.
+    Start,
+    /// A restart.
+    Restart,
+    /// A build.
+    Build,
+}
+
+/// What follows a build that failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NextAfterBuild {
+    /// COMMAND stays as it is.
+    Stay,
+    /// Waiting for a change.
+    Wait,
+    /// rwatch ends.
+    End,
 }
 
 /// What follows an exit.
@@ -198,6 +244,8 @@ enum State {
     Running { run: RunId, since: Instant },
     /// The run is on its way down, by itself or because it was told to.
     Stopping { run: RunId, then: Then, stop: Stop },
+    /// No run; the build is on its way down, and then comes the end.
+    Ending { outcome: Outcome },
     /// Nothing more will be done.
     Finished,
 }
@@ -211,19 +259,6 @@ enum Then {
     Policy { ran: Duration },
     /// The end.
     End(Outcome),
-}
-
-/// How far a stop has got.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Stop {
-    /// The stop signal is out.
-    signalled: bool,
-    /// SIGINT is out, on behalf of somebody's Ctrl-C.
-    interrupted: bool,
-    /// When to name who is still there.
-    name_at: Option<Instant>,
-    /// When to kill. None: SIGKILL is out.
-    kill_at: Option<Instant>,
 }
 
 /// The one that decides.
@@ -258,6 +293,13 @@ pub struct Supervisor {
     by_hand: bool,
     /// Whether the run has asked for the terminal.
     wants_terminal: bool,
+    build: Build,
+    /// How many builds there were.
+    builds: u64,
+    /// How many of them in a row were stopped by a change.
+    in_vain: u32,
+    /// Whether something was built that no run is of.
+    replace: bool,
     actions: Vec<Action>,
 }
 
@@ -282,25 +324,34 @@ impl Supervisor {
             announced: 0,
             by_hand: false,
             wants_terminal: false,
+            build: Build::Done,
+            builds: 0,
+            in_vain: 0,
+            replace: false,
             actions: Vec::new(),
         }
     }
 
     /// Whether COMMAND is on its way down, so that time matters to it.
     pub fn is_stopping(&self) -> bool {
-        matches!(self.state, State::Stopping { .. })
+        matches!(self.state, State::Stopping { .. }) || self.build.deadline().is_some()
     }
 
     /// When [`Event::Elapsed`] is due. None: there is nothing to do until something happens.
     pub fn deadline(&self) -> Option<Instant> {
         let own = match &self.state {
-            State::Arming | State::Waiting | State::Settling | State::Running { .. } => None,
+            State::Arming
+            | State::Waiting
+            | State::Settling
+            | State::Running { .. }
+            | State::Ending { .. } => None,
             State::BackingOff { until, .. } => Some(*until),
-            State::Stopping { stop, .. } => stop.name_at.into_iter().chain(stop.kill_at).min(),
+            State::Stopping { stop, .. } => stop.deadline(),
             State::Finished => return None,
         };
         let burst = self.burst.as_ref().and_then(Burst::deadline);
-        own.into_iter().chain(burst).min()
+        let build = self.build.deadline();
+        own.into_iter().chain(burst).chain(build).min()
     }
 
     /// What is to be done about `event`, which was noticed at `now`, in this order.
@@ -313,6 +364,13 @@ impl Supervisor {
             Event::Calmed => self.calmed(now),
             Event::Unsettled => self.unsettled(now),
             Event::Collected(changes) => self.collected(now, changes),
+            Event::NotStarted { run, failure } if run.is_build() => {
+                self.build_not_started(run, failure);
+            }
+            Event::Exited { run } if run.is_build() => self.build_exited(now, run),
+            Event::Emptied { run, reason } if run.is_build() => {
+                self.build_emptied(now, run, reason);
+            }
             Event::NotStarted { run, failure } => self.not_started(now, run, failure),
             Event::Exited { run } => self.exited(now, run),
             Event::Emptied { run, reason } => self.emptied(now, run, reason),
@@ -336,6 +394,12 @@ impl Supervisor {
                 self.say(Message::Postponed);
                 self.state = State::Waiting;
             }
+            State::Arming if self.policy.build => {
+                self.say(Message::Building);
+                self.state = State::Settling;
+                self.build = Build::Due;
+                self.go_on(now);
+            }
             State::Arming => {
                 self.say(Message::Starting);
                 self.spawn(now, StartReason::Start);
@@ -345,6 +409,7 @@ impl Supervisor {
             | State::BackingOff { .. }
             | State::Running { .. }
             | State::Stopping { .. }
+            | State::Ending { .. }
             | State::Finished => {}
         }
     }
@@ -356,6 +421,7 @@ impl Supervisor {
             | State::Stopping {
                 then: Then::End(_), ..
             }
+            | State::Ending { .. }
             | State::Finished => {}
             State::Waiting
             | State::Settling
@@ -405,6 +471,9 @@ impl Supervisor {
         if !burst.only_path().is_some_and(suspect) || !burst.look() {
             return;
         }
+        if let Some(run) = self.build.live() {
+            return self.actions.push(Action::Look { run });
+        }
         match self.state {
             State::Running { run, .. }
             | State::Stopping {
@@ -419,13 +488,17 @@ impl Supervisor {
                 }
             }
             // It was looked before COMMAND went.
-            State::Settling | State::Stopping { .. } | State::Arming | State::Finished => {}
+            State::Settling
+            | State::Stopping { .. }
+            | State::Arming
+            | State::Ending { .. }
+            | State::Finished => {}
         }
     }
 
     /// The answer to `Look`: it comes before anything else can happen.
     fn looked(&mut self, now: Instant, looked: RunId, at_work: bool) {
-        if self.live() != Some(looked) {
+        if self.live() != Some(looked) && self.build.live() != Some(looked) {
             return;
         }
         if self.looping.looked(at_work)
@@ -445,9 +518,15 @@ impl Supervisor {
         {
             return burst.space(until);
         }
-        self.budget.restore();
+        if self.policy.build {
+            self.outdate(now);
+        } else {
+            self.budget.restore();
+        }
         match &mut self.state {
             State::Waiting | State::BackingOff { .. } => self.state = State::Settling,
+            // It stays until there is something to replace it by.
+            State::Running { .. } if self.policy.build => {}
             State::Running { run, .. } => {
                 let run = *run;
                 self.stop(now, run, Then::Restart, StopReason::Change);
@@ -462,6 +541,7 @@ impl Supervisor {
                 then: Then::Restart | Then::End(_),
                 ..
             }
+            | State::Ending { .. }
             | State::Finished => {}
         }
     }
@@ -470,12 +550,15 @@ impl Supervisor {
     /// certain in the meantime goes on.
     fn calmed(&mut self, now: Instant) {
         let burst = self.burst.take_if(|burst| burst.is_soft());
+        if burst.is_none() {
+            return;
+        }
         // A restart for what had changed before may have waited for nothing but this, or the end.
-        if burst.is_some() && self.state == State::Settling {
-            match self.ending {
-                Some(reason) => self.finish(Outcome::Code(reason.code())),
-                None => self.spawn(now, StartReason::Change),
+        match self.ending {
+            Some(reason) if self.state == State::Settling && !self.build.is_pending() => {
+                self.finish(Outcome::Code(reason.code()));
             }
+            Some(_) | None => self.go_on(now),
         }
     }
 
@@ -486,6 +569,7 @@ impl Supervisor {
             | State::Stopping {
                 then: Then::End(_), ..
             }
+            | State::Ending { .. }
             | State::Finished => {}
             State::Waiting
             | State::Settling
@@ -530,23 +614,8 @@ impl Supervisor {
             });
             self.burst = Some(burst.tolerate(now));
         }
-        match self.state {
-            State::Settling => self.spawn(now, StartReason::Change),
-            // It starts when the run is down: see `emptied`.
-            State::Stopping {
-                then: Then::Restart,
-                ..
-            } => {}
-            State::Arming
-            | State::Waiting
-            | State::BackingOff { .. }
-            | State::Running { .. }
-            | State::Stopping {
-                then: Then::Policy { .. } | Then::End(_),
-                ..
-            }
-            | State::Finished => {}
-        }
+        // If COMMAND is on its way down it starts when that is over: see `emptied`.
+        self.go_on(now);
     }
 
     /// The runtime hands this over before anything else, so that the state is that of the spawn.
@@ -579,6 +648,7 @@ impl Supervisor {
             | State::BackingOff { .. }
             | State::Running { .. }
             | State::Stopping { .. }
+            | State::Ending { .. }
             | State::Finished => {}
         }
     }
@@ -597,6 +667,7 @@ impl Supervisor {
             | State::Running { .. }
             // The stop goes on until everybody is gone, with the deadline that it has.
             | State::Stopping { .. }
+            | State::Ending { .. }
             | State::Finished => {}
         }
     }
@@ -610,9 +681,14 @@ impl Supervisor {
                 self.follow_policy(now, reason, now.duration_since(since));
             }
             State::Stopping { run, then, .. } if run == emptied => match then {
-                Then::Restart if self.burst_is_over() => self.spawn(now, StartReason::Change),
-                Then::Restart => self.state = State::Settling,
+                Then::Restart => {
+                    self.state = State::Settling;
+                    self.go_on(now);
+                }
                 Then::Policy { ran } => self.follow_policy(now, reason, ran),
+                Then::End(outcome) if self.build.live().is_some() => {
+                    self.state = State::Ending { outcome };
+                }
                 Then::End(outcome) => self.finish(outcome),
             },
             State::Arming
@@ -621,6 +697,7 @@ impl Supervisor {
             | State::BackingOff { .. }
             | State::Running { .. }
             | State::Stopping { .. }
+            | State::Ending { .. }
             | State::Finished => {}
         }
     }
@@ -646,14 +723,17 @@ impl Supervisor {
         } else {
             Next::End
         };
-        // A change that is being made is answered, however little is left of the budget.
-        let pending = matches!(next, Next::End | Next::GiveUp { .. })
-            && self.burst.as_ref().is_some_and(Burst::is_pending);
+        // A change that is being made is answered, however little is left of the budget, and so is
+        // one that is being built.
+        let last = matches!(next, Next::End | Next::GiveUp { .. });
+        let changing = last && self.burst.as_ref().is_some_and(Burst::is_pending);
+        let building = (last || next == Next::Wait) && self.build.is_pending();
+        let pending = changing || building;
         let next = if pending { Next::Wait } else { next };
         self.say(Message::Exited { reason, ran, next });
         match next {
             Next::Wait if pending => {
-                self.ending = Some(reason);
+                self.ending = last.then_some(reason);
                 self.state = State::Settling;
             }
             Next::Restart(grant) => {
@@ -669,28 +749,22 @@ impl Supervisor {
 
     fn elapsed(&mut self, now: Instant) {
         self.ask_burst(now);
+        if let Some(stop) = self.build.stop() {
+            let actions = stop.elapsed(now);
+            self.actions.extend(actions);
+        }
         match self.state {
             State::BackingOff { until, reason } if now >= until => self.spawn(now, reason),
-            State::Stopping { stop, .. } if stop.kill_at.is_some_and(|at| now >= at) => {
-                self.kill(now);
-            }
-            State::Stopping {
-                run, ref mut stop, ..
-            } if stop.name_at.is_some_and(|at| now >= at) => {
-                stop.name_at = None;
-                let hope = match stop.kill_at {
-                    None => Hope::None,
-                    Some(_) if stop.interrupted => Hope::CtrlC,
-                    Some(at) => Hope::Kill(at.duration_since(now)),
-                };
-                self.actions.push(Action::NameRemaining { run, hope });
+            State::Stopping { ref mut stop, .. } => {
+                let actions = stop.elapsed(now);
+                self.actions.extend(actions);
             }
             State::Arming
             | State::Waiting
             | State::Settling
             | State::BackingOff { .. }
             | State::Running { .. }
-            | State::Stopping { .. }
+            | State::Ending { .. }
             | State::Finished => {}
         }
     }
@@ -723,8 +797,10 @@ impl Supervisor {
     }
 
     fn spawn(&mut self, now: Instant, reason: StartReason) {
+        // Why there is a build is for the start that follows it.
+        let old = reason == StartReason::Exit && self.build.is_pending();
         // What changed in the meantime is the better reason.
-        let by_hand = std::mem::take(&mut self.by_hand) && self.changes.len() == 0;
+        let by_hand = !old && std::mem::take(&mut self.by_hand) && self.changes.len() == 0;
         let reason = if by_hand { StartReason::Manual } else { reason };
         self.wants_terminal = false;
         self.run = self.run.next();
@@ -735,7 +811,15 @@ impl Supervisor {
             run: self.run,
             since: now,
         };
-        let changes = std::mem::take(&mut self.changes);
+        self.replace = false;
+        if self.policy.build && reason != StartReason::Exit {
+            self.budget.restore();
+        }
+        let changes = if old {
+            Changes::default()
+        } else {
+            std::mem::take(&mut self.changes)
+        };
         self.latest = (reason, changes.clone());
         self.actions.push(Action::Spawn {
             run: self.run,
@@ -763,7 +847,11 @@ impl Supervisor {
             self.say(Message::Changed {
                 path,
                 more,
-                first: self.run == RunId(0),
+                what: match self.run {
+                    _ if self.policy.build => Begin::Build,
+                    RunId(0) => Begin::Start,
+                    _ => Begin::Restart,
+                },
             });
         }
     }

@@ -4,6 +4,8 @@ use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
 
+use super::gate::Build;
+use super::stop::Stop;
 use super::{Action, Message, Outcome, State, StopReason, Supervisor, Then};
 use crate::event::{Halt, Key, RunId, StartReason};
 
@@ -17,35 +19,36 @@ impl Supervisor {
     /// signal.
     pub(super) fn end(&mut self, now: Instant, outcome: Outcome) {
         let ctrl_c = outcome == Outcome::Signal(Signal::SIGINT);
-        let end = Then::End(outcome);
+        if self.state == State::Finished {
+            return;
+        }
+        let building = self.end_build(now, ctrl_c);
         match &mut self.state {
             State::Arming | State::Waiting | State::Settling | State::BackingOff { .. } => {
-                self.finish(outcome);
+                self.burst = None;
+                if building {
+                    self.state = State::Ending { outcome };
+                } else {
+                    self.finish(outcome);
+                }
             }
             State::Running { run, .. } => {
                 let run = *run;
                 self.burst = None;
-                self.begin_stop(now, run, end);
-                if ctrl_c {
-                    self.interrupt();
-                } else {
-                    self.signal(StopReason::Asked);
-                }
+                let mut stop = Stop::new(now, run, self.policy.stop);
+                self.actions.extend(stop.ask(now, ctrl_c));
+                let then = Then::End(outcome);
+                self.state = State::Stopping { run, then, stop };
             }
             State::Stopping { then, stop, .. } => {
                 if !matches!(then, Then::End(_)) {
-                    *then = end;
+                    *then = Then::End(outcome);
                 }
                 self.burst = None;
-                if ctrl_c && stop.interrupted {
-                    self.kill(now);
-                } else if ctrl_c {
-                    self.interrupt();
-                } else if !stop.signalled {
-                    self.signal(StopReason::Asked);
-                }
+                let actions = stop.ask(now, ctrl_c);
+                self.actions.extend(actions);
             }
-            State::Finished => {}
+            State::Ending { .. } | State::Finished => {}
         }
     }
 
@@ -57,6 +60,7 @@ impl Supervisor {
             | State::Waiting
             | State::Settling
             | State::BackingOff { .. }
+            | State::Ending { .. }
             | State::Finished => None,
         }
     }
@@ -79,14 +83,12 @@ impl Supervisor {
         match &mut self.state {
             State::Running { run, .. } if *run == interrupted => {
                 self.burst = None;
+                self.end_build(now, true);
                 // Whoever of it did not have the terminal knows of nothing.
                 self.stop(now, interrupted, end, StopReason::Asked);
             }
             // Our own SIGINT, if that is the stop signal, looks the same.
-            State::Stopping { run, stop, .. }
-                if *run == interrupted
-                    && stop.signalled
-                    && self.policy.stop.signal == Signal::SIGINT => {}
+            State::Stopping { run, stop, .. } if *run == interrupted && stop.is_sigint() => {}
             State::Stopping { run, then, .. } if *run == interrupted => {
                 if !matches!(then, Then::End(_)) {
                     *then = end;
@@ -99,6 +101,7 @@ impl Supervisor {
             | State::BackingOff { .. }
             | State::Running { .. }
             | State::Stopping { .. }
+            | State::Ending { .. }
             | State::Finished => {}
         }
     }
@@ -121,12 +124,15 @@ impl Supervisor {
         match &mut self.state {
             State::BackingOff { until, .. } => *until += time,
             State::Running { since, .. } => *since += time,
-            State::Stopping { stop, .. } => {
-                for at in [&mut stop.name_at, &mut stop.kill_at].into_iter().flatten() {
-                    *at += time;
-                }
-            }
-            State::Arming | State::Waiting | State::Settling | State::Finished => {}
+            State::Stopping { stop, .. } => stop.put_off(time),
+            State::Arming
+            | State::Waiting
+            | State::Settling
+            | State::Ending { .. }
+            | State::Finished => {}
+        }
+        if let Some(stop) = self.build.stop() {
+            stop.put_off(time);
         }
         if let Some(burst) = &mut self.burst {
             burst.put_off(time);
@@ -143,10 +149,13 @@ impl Supervisor {
     }
 
     fn restart_by_hand(&mut self, now: Instant) {
-        self.budget.restore();
         if let Some(burst) = &mut self.burst {
             burst.end_spacing(now);
         }
+        if self.policy.build {
+            return self.build_by_hand(now);
+        }
+        self.budget.restore();
         match &mut self.state {
             State::Waiting | State::BackingOff { .. } => {
                 self.say(Message::ByHand);
@@ -173,8 +182,37 @@ impl Supervisor {
                 then: Then::Restart | Then::End(_),
                 ..
             }
+            | State::Ending { .. }
             | State::Finished => {}
         }
+    }
+
+    /// What is being built anyway need not be built once more.
+    fn build_by_hand(&mut self, now: Instant) {
+        match self.state {
+            State::Waiting | State::BackingOff { .. } => self.state = State::Settling,
+            State::Stopping {
+                then: ref mut then @ Then::Policy { .. },
+                ..
+            } => *then = Then::Restart,
+            State::Running { .. } => {}
+            State::Arming
+            | State::Settling
+            | State::Stopping {
+                then: Then::Restart | Then::End(_),
+                ..
+            }
+            | State::Ending { .. }
+            | State::Finished => return,
+        }
+        self.by_hand = true;
+        self.say(Message::ByHand);
+        if !self.build.is_pending() {
+            self.build = Build::Due;
+            self.replace = false;
+            self.say(Message::Building);
+        }
+        self.go_on(now);
     }
 
     pub(super) fn relayed(&mut self, signal: Signal) {
@@ -186,6 +224,7 @@ impl Supervisor {
             | State::Waiting
             | State::Settling
             | State::BackingOff { .. }
+            | State::Ending { .. }
             | State::Finished => {}
         }
     }

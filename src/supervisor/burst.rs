@@ -190,6 +190,11 @@ impl Burst {
         self.tolerated && self.collecting.is_none()
     }
 
+    /// Whether COMMAND is left alone by it, because it is a loop.
+    pub(super) fn is_spaced(&self) -> bool {
+        self.spaced.is_some()
+    }
+
     /// Whether something happened in it that no start has seen.
     pub(super) fn is_pending(&self) -> bool {
         !self.tolerated || self.certain.is_some()

@@ -1,67 +1,133 @@
 //! Stops a run: the stop signal or SIGINT, once each, and SIGKILL.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
 
-use super::{Action, Message, NAME_AFTER, State, Stop, StopReason, Supervisor, Then};
+use super::{Action, Hope, Message, State, StopReason, Supervisor, Then};
 use crate::event::RunId;
+use crate::policy::StopPolicy;
+
+/// How long a stop may take before those who are still there are named.
+const NAME_AFTER: Duration = Duration::from_secs(2);
+
+/// How far the stop of a run has got.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Stop {
+    run: RunId,
+    policy: StopPolicy,
+    /// The stop signal is out.
+    signalled: bool,
+    /// SIGINT is out, on behalf of somebody's Ctrl-C.
+    interrupted: bool,
+    /// When to name who is still there.
+    name_at: Option<Instant>,
+    /// When to kill. None: SIGKILL is out.
+    kill_at: Option<Instant>,
+}
+
+impl Stop {
+    /// A stop that begins at `now`; nothing has been sent.
+    pub(super) fn new(now: Instant, run: RunId, policy: StopPolicy) -> Self {
+        Self {
+            run,
+            policy,
+            signalled: false,
+            interrupted: false,
+            name_at: Some(now + NAME_AFTER),
+            kill_at: Some(now + policy.grace),
+        }
+    }
+
+    /// Whether the stop signal is out, and is SIGINT.
+    pub(super) fn is_sigint(&self) -> bool {
+        self.signalled && self.policy.signal == Signal::SIGINT
+    }
+
+    /// When [`Stop::elapsed`] is due.
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        self.name_at.into_iter().chain(self.kill_at).min()
+    }
+
+    /// Puts everything off that is due.
+    pub(super) fn put_off(&mut self, time: Duration) {
+        for at in [&mut self.name_at, &mut self.kill_at].into_iter().flatten() {
+            *at += time;
+        }
+    }
+
+    /// What follows when somebody asks for the end: Ctrl-C is SIGINT, and the second one SIGKILL;
+    /// anything else is the stop signal.
+    pub(super) fn ask(&mut self, now: Instant, ctrl_c: bool) -> Vec<Action> {
+        if ctrl_c && self.interrupted {
+            self.kill(now)
+        } else if ctrl_c {
+            self.interrupt()
+        } else if !self.signalled {
+            self.signal(StopReason::Asked)
+        } else {
+            Vec::new()
+        }
+    }
+
+    /// Sends the stop signal.
+    pub(super) fn signal(&mut self, why: StopReason) -> Vec<Action> {
+        self.signalled = true;
+        self.send(self.policy.signal, why)
+    }
+
+    /// Sends SIGINT, unless it was the stop signal.
+    fn interrupt(&mut self) -> Vec<Action> {
+        self.interrupted = true;
+        let is_stop = self.policy.signal == Signal::SIGINT;
+        if is_stop && std::mem::replace(&mut self.signalled, true) {
+            return Vec::new();
+        }
+        self.send(Signal::SIGINT, StopReason::Asked)
+    }
+
+    fn send(&self, signal: Signal, why: StopReason) -> Vec<Action> {
+        let run = self.run;
+        vec![
+            Action::Say(Message::Stopping { signal, why }),
+            Action::Signal { run, signal },
+        ]
+    }
+
+    /// Kills. What even SIGKILL does not end (state D) is named.
+    fn kill(&mut self, now: Instant) -> Vec<Action> {
+        self.kill_at = None;
+        self.name_at = Some(now + NAME_AFTER);
+        let run = self.run;
+        vec![Action::Say(Message::Killing), Action::Kill { run }]
+    }
+
+    /// Does what is due.
+    pub(super) fn elapsed(&mut self, now: Instant) -> Vec<Action> {
+        if self.kill_at.is_some_and(|at| now >= at) {
+            return self.kill(now);
+        }
+        if self.name_at.is_none_or(|at| now < at) {
+            return Vec::new();
+        }
+        self.name_at = None;
+        let hope = match self.kill_at {
+            None => Hope::None,
+            Some(_) if self.interrupted => Hope::CtrlC,
+            Some(at) => Hope::Kill(at.duration_since(now)),
+        };
+        vec![Action::NameRemaining {
+            run: self.run,
+            hope,
+        }]
+    }
+}
 
 impl Supervisor {
     /// Begins a stop by the stop signal.
     pub(super) fn stop(&mut self, now: Instant, run: RunId, then: Then, why: StopReason) {
-        self.begin_stop(now, run, then);
-        self.signal(why);
-    }
-
-    pub(super) fn begin_stop(&mut self, now: Instant, run: RunId, then: Then) {
-        let stop = Stop {
-            signalled: false,
-            interrupted: false,
-            name_at: Some(now + NAME_AFTER),
-            kill_at: Some(now + self.policy.stop.grace),
-        };
+        let mut stop = Stop::new(now, run, self.policy.stop);
+        self.actions.extend(stop.signal(why));
         self.state = State::Stopping { run, then, stop };
-    }
-
-    /// Sends the stop signal to the run that is being stopped.
-    pub(super) fn signal(&mut self, why: StopReason) {
-        let State::Stopping { run, stop, .. } = &mut self.state else {
-            return;
-        };
-        stop.signalled = true;
-        let (run, signal) = (*run, self.policy.stop.signal);
-        self.say(Message::Stopping { signal, why });
-        self.actions.push(Action::Signal { run, signal });
-    }
-
-    /// Sends SIGINT to the run that is being stopped, unless it was the stop signal.
-    pub(super) fn interrupt(&mut self) {
-        let State::Stopping { run, stop, .. } = &mut self.state else {
-            return;
-        };
-        let is_stop = self.policy.stop.signal == Signal::SIGINT;
-        stop.interrupted = true;
-        if is_stop && std::mem::replace(&mut stop.signalled, true) {
-            return;
-        }
-        let (run, signal) = (*run, Signal::SIGINT);
-        self.say(Message::Stopping {
-            signal,
-            why: StopReason::Asked,
-        });
-        self.actions.push(Action::Signal { run, signal });
-    }
-
-    /// Kills the run that is being stopped. What even SIGKILL does not end (state D) is named.
-    pub(super) fn kill(&mut self, now: Instant) {
-        let State::Stopping { run, stop, .. } = &mut self.state else {
-            return;
-        };
-        stop.kill_at = None;
-        stop.name_at = Some(now + NAME_AFTER);
-        let run = *run;
-        self.say(Message::Killing);
-        self.actions.push(Action::Kill { run });
     }
 }

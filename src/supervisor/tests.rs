@@ -18,7 +18,7 @@
 //! | `not found` `not executable` `no memory` | the run could not be started |
 //! | `exited` | its leader is gone and left others behind |
 //! | `emptied 1` `killed 9` | nobody is left; the leader had this code, or died of this signal |
-//! | `emptied 1 of 7` | the same of another run than the latest |
+//! | `emptied 1 of 7` | the same of another run than the latest; `of build`: of the latest build |
 //! | `SIGINT` `SIGTERM` `SIGHUP` | rwatch is asked to end |
 //! | `asks` | COMMAND was stopped because it wants the terminal |
 //! | `ctrl-z` `interrupted` | it has the terminal, and was stopped by Ctrl-Z, or died of Ctrl-C |
@@ -72,6 +72,139 @@ transcripts! {
             10 not found of 1, exited of 1, killed 9 of 1 | ·
             10 calmed, SIGUSR1, early                     | ·
             20 armed                                      | 'starting', spawn 1 start
+        ";
+    }
+
+    /// A build has to succeed before COMMAND is started.
+    building_at_the_start {
+        the_first_run_starts_when_it_is_built: "rwatch -b" "
+            20 armed              | 'building', build 1 before 1 start
+            99 emptied 0 of build | 'built after 79, starting', spawn 1 start
+        ";
+        a_build_that_fails_waits_for_a_change: "rwatch -b" "
+              20 armed              | 'building', build 1 before 1 start
+              99 emptied 2 of build | 'build 2 after 79: Wait'
+            1000 change             | ·
+            1004 elapsed            | collect, 'a changed, building', build 2 before 1 change a
+            1100 emptied 0 of build | 'built after 96, starting', spawn 1 change a
+        ";
+        with_nothing_to_wait_for_it_ends_with_its_code: "rwatch -b -m 5" "
+            20 armed              | 'building', build 1 before 1 start
+            99 emptied 2 of build | 'build 2 after 79: End', finish 2
+        " "rwatch -b -m 5" "
+            20 armed              | 'building', build 1 before 1 start
+            20 not found of build | 'build 127: End', finish 127
+        ";
+        postponed_it_begins_with_the_first_change: "rwatch -b -p" "
+              20 armed              | 'postponed'
+            1000 change             | ·
+            1004 elapsed            | collect, 'a changed, building', build 1 before 1 change a
+            1100 emptied 0 of build | 'built after 96, starting', spawn 1 change a
+        ";
+        who_is_asked_to_end_ends_when_the_build_has: "rwatch -b" "
+              0 armed               | 'building', build 1 before 1 start
+             50 SIGINT              | 'SIGINT: asked', SIGINT build 1
+             60 change              | ·
+             70 SIGINT              | 'killing', kill build 1
+             80 killed 9 of build   | finish SIGINT
+        ";
+        a_build_that_overstays_is_killed: "rwatch -b --stop-timeout 3000" "
+               0 armed              | 'building', build 1 before 1 start
+              50 SIGTERM            | 'SIGTERM: asked', SIGTERM build 1
+            2050 elapsed            | name build 1 (kill in 1000)
+            3050 elapsed            | 'killing', kill build 1
+            3060 killed 9 of build  | finish SIGTERM
+        ";
+    }
+
+    /// A build has to succeed before COMMAND is replaced.
+    building_beside_a_run {
+        the_old_run_stays_until_it_is_built: "rwatch -b" "
+               0 armed              | 'building', build 1 before 1 start
+              10 emptied 0 of build | 'built after 10, starting', spawn 1 start
+            1000 change             | ·
+            1004 elapsed            | collect, 'a changed, building', build 2 before 2 change a
+            2004 emptied 0 of build | 'built after 1000', 'SIGTERM: change', SIGTERM 1
+            2100 emptied 0          | spawn 2 change a
+        ";
+        the_old_run_stays_if_the_build_fails: "rwatch -b" "
+               0 armed              | 'building', build 1 before 1 start
+              10 emptied 0 of build | 'built after 10, starting', spawn 1 start
+            1000 change             | ·
+            1004 elapsed            | collect, 'a changed, building', build 2 before 2 change a
+            2004 emptied 1 of build | 'build 1 after 1000: Stay'
+            3000 change b           | ·
+            3004 elapsed            | collect, 'b joins', build 3 before 2 change a b
+            4004 emptied 0 of build | 'built after 1000', 'SIGTERM: change', SIGTERM 1
+            4010 emptied 0          | spawn 2 change a b
+        ";
+        a_change_stops_the_build_and_begins_another: "rwatch -b" "
+               0 armed              | 'building', build 1 before 1 start
+              10 emptied 0 of build | 'built after 10, starting', spawn 1 start
+            1000 change             | ·
+            1004 elapsed            | collect, 'a changed, building', build 2 before 2 change a
+            1500 change b           | 'SIGTERM: change', SIGTERM build 2
+            1504 elapsed            | collect, 'b joins'
+            1600 killed 15 of build | build 3 before 2 change a b
+            1700 emptied 0 of build | 'built after 100', 'SIGTERM: change', SIGTERM 1
+            1800 emptied 0          | spawn 2 change a b
+        ";
+        a_change_after_it_was_built_builds_again: "rwatch -b" "
+               0 armed              | 'building', build 1 before 1 start
+              10 emptied 0 of build | 'built after 10, starting', spawn 1 start
+            1000 change             | ·
+            1004 elapsed            | collect, 'a changed, building', build 2 before 2 change a
+            2004 emptied 0 of build | 'built after 1000', 'SIGTERM: change', SIGTERM 1
+            2010 change b           | ·
+            2014 elapsed            | collect, 'b joins', build 3 before 2 change a b
+            2100 emptied 0          | ·
+            2200 emptied 0 of build | 'built after 186', spawn 2 change a b
+        ";
+        what_it_leaves_behind_is_stopped_before_it_is_judged: "rwatch -b" "
+               0 armed              | 'building', build 1 before 1 start
+              10 exited of build    | 'SIGTERM: leftovers', SIGTERM build 1
+              20 emptied 0 of build | 'built after 20, starting', spawn 1 start
+        ";
+        an_exit_meanwhile_waits_for_the_build: "rwatch -b" "
+               0 armed              | 'building', build 1 before 1 start
+              10 emptied 0 of build | 'built after 10, starting', spawn 1 start
+            1000 change             | ·
+            1004 elapsed            | collect, 'a changed, building', build 2 before 2 change a
+            1500 emptied 3          | 'code 3 after 1490: wait'
+            2004 emptied 0 of build | 'built after 1000', spawn 2 change a
+        " "rwatch -b" "
+               0 armed              | 'building', build 1 before 1 start
+              10 emptied 0 of build | 'built after 10, starting', spawn 1 start
+            1000 change             | ·
+            1004 elapsed            | collect, 'a changed, building', build 2 before 2 change a
+            1500 emptied 3          | 'code 3 after 1490: wait'
+            2004 emptied 1 of build | 'build 1 after 1000: Wait'
+        ";
+        restarts_after_exits_start_what_there_is: "rwatch -b -r always" "
+               0 armed              | 'building', build 1 before 1 start
+              10 emptied 0 of build | 'built after 10, starting', spawn 1 start
+            1000 change             | ·
+            1004 elapsed            | collect, 'a changed, building', build 2 before 2 change a
+            1500 emptied 3          | 'code 3 after 1490: again in 100'
+            1600 elapsed            | spawn 2 exit
+            2004 emptied 0 of build | 'built after 1000', 'SIGTERM: change', SIGTERM 2
+            2100 emptied 0          | spawn 3 change a
+        ";
+        both_are_ended: "rwatch -b" "
+               0 armed              | 'building', build 1 before 1 start
+              10 emptied 0 of build | 'built after 10, starting', spawn 1 start
+            1000 change             | ·
+            1004 elapsed            | collect, 'a changed, building', build 2 before 2 change a
+            1500 SIGINT             | 'SIGINT: asked', SIGINT build 2, 'SIGINT: asked', SIGINT 1
+            1600 emptied 0          | ·
+            1700 killed 2 of build  | finish SIGINT
+        ";
+        by_hand_it_is_built_too: "rwatch -b" "
+               0 armed              | 'building', build 1 before 1 start
+              10 emptied 0 of build | 'built after 10, starting', spawn 1 start
+            1000 rs                 | 'by hand', 'building', build 2 before 2 change
+            2000 emptied 0 of build | 'built after 1000', 'SIGTERM: by hand', SIGTERM 1
+            2100 emptied 0          | spawn 2 manual
         ";
     }
 

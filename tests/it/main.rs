@@ -7,6 +7,7 @@
 #![cfg(target_os = "linux")]
 
 mod apps;
+mod before;
 mod bursts;
 mod cli;
 mod corpus;

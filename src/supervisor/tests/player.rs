@@ -13,12 +13,14 @@ use crate::policy::{BackoffRange, RestartPolicy, Settle, StopPolicy};
 fn policy(command: &str) -> Policy {
     let mut words = command.split_whitespace().skip(1);
     let (mut when, mut max, mut watch, mut postpone) = (None, None, false, false);
+    let mut build = false;
     let (mut stop, mut settle) = (StopPolicy::default(), Settle::default());
     while let Some(word) = words.next() {
         let mut value = || words.next().expect("the option has a value");
         match word {
             "-w" => watch = true,
             "-p" => postpone = true,
+            "-b" => build = true,
             "-m" => max = Some(number(value())),
             "-r" => when = Some(value()),
             "-s" => stop.signal = value().parse().expect("a signal"),
@@ -40,6 +42,7 @@ fn policy(command: &str) -> Policy {
         stop,
         settle,
         watching: watch || max.is_none(),
+        build,
         postpone,
     }
 }
@@ -57,8 +60,9 @@ pub(super) struct Player {
     supervisor: Supervisor,
     zero: Instant,
     now: Instant,
-    /// The latest run.
+    /// The latest run, and the latest build.
     run: RunId,
+    build: RunId,
     /// What happened since the last question.
     seen: Vec<Change>,
     /// What is to be answered to the questions.
@@ -76,6 +80,7 @@ impl Player {
             zero,
             now: zero,
             run: RunId(0),
+            build: RunId::build(0),
             seen: Vec::new(),
             answers: VecDeque::new(),
             prompt: !transcript.contains("collected") && !transcript.contains("unsettled"),
@@ -138,6 +143,8 @@ impl Player {
         for action in actions {
             if let Action::Spawn { run, .. } = action {
                 self.run = run;
+            } else if let Action::Build { run, .. } = action {
+                self.build = run;
             } else if let Action::Collect { .. } = action {
                 self.answers.push_back(std::mem::take(&mut self.seen));
                 if self.prompt {
@@ -151,6 +158,7 @@ impl Player {
 
     fn event(&mut self, words: &str) -> Event {
         let (words, run) = match words.split_once(" of ") {
+            Some((words, "build")) => (words, self.build),
             Some((words, run)) => (words, RunId(number(run).into())),
             None => (words, self.run),
         };
@@ -249,29 +257,50 @@ fn shown(action: &Action) -> String {
             run,
             reason,
             changes,
-        } => {
-            let changes = changes
-                .iter()
-                .map(|change| format!(" {}", change.path.display()));
-            format!("spawn {} {reason}{}", run.0, changes.collect::<String>())
-        }
-        Action::Signal { run, signal } => format!("{signal} {}", run.0),
-        Action::Kill { run } => format!("kill {}", run.0),
-        Action::Lend { run } => format!("lend {}", run.0),
-        Action::Suspend { run: Some(run) } => format!("suspend {}", run.0),
+        } => format!("spawn {} {reason}{}", name(*run), paths(changes)),
+        Action::Build {
+            run,
+            before,
+            reason,
+            changes,
+        } => format!(
+            "{} before {} {reason}{}",
+            name(*run),
+            name(*before),
+            paths(changes)
+        ),
+        Action::Signal { run, signal } => format!("{signal} {}", name(*run)),
+        Action::Kill { run } => format!("kill {}", name(*run)),
+        Action::Lend { run } => format!("lend {}", name(*run)),
+        Action::Suspend { run: Some(run) } => format!("suspend {}", name(*run)),
         Action::Suspend { run: None } => "suspend".to_owned(),
-        Action::NameDaemons { run } => format!("name daemons {}", run.0),
-        Action::Look { run } => format!("look {}", run.0),
-        Action::Relay { run, signal } => format!("relay {signal} {}", run.0),
+        Action::NameDaemons { run } => format!("name daemons {}", name(*run)),
+        Action::Look { run } => format!("look {}", name(*run)),
+        Action::Relay { run, signal } => format!("relay {signal} {}", name(*run)),
         Action::Collect { order } => if *order { "collect now" } else { "collect" }.to_owned(),
         Action::Say(message) => format!("'{}'", said(message)),
         Action::NameRemaining { run, hope } => match hope {
-            Hope::CtrlC => format!("name {} (Ctrl-C)", run.0),
-            Hope::Kill(after) => format!("name {} (kill in {})", run.0, after.as_millis()),
-            Hope::None => format!("name {} (no hope)", run.0),
+            Hope::CtrlC => format!("name {} (Ctrl-C)", name(*run)),
+            Hope::Kill(after) => format!("name {} (kill in {})", name(*run), after.as_millis()),
+            Hope::None => format!("name {} (no hope)", name(*run)),
         },
         Action::Finish(Outcome::Code(code)) => format!("finish {code}"),
         Action::Finish(Outcome::Signal(signal)) => format!("finish {signal}"),
+    }
+}
+
+fn paths(changes: &Changes) -> String {
+    let paths = changes
+        .iter()
+        .map(|change| format!(" {}", change.path.display()));
+    paths.collect()
+}
+
+fn name(run: RunId) -> String {
+    if run.is_build() {
+        format!("build {}", run.0 - RunId::build(0).0)
+    } else {
+        run.0.to_string()
     }
 }
 
@@ -283,9 +312,26 @@ fn said(message: &Message) -> String {
     match message {
         Message::Starting => "starting".to_owned(),
         Message::Postponed => "postponed".to_owned(),
-        Message::Changed { path, more, first } => {
-            let then = if *first { ", starting" } else { "" };
+        Message::Changed { path, more, what } => {
+            let then = match what {
+                Begin::Start => ", starting",
+                Begin::Restart => "",
+                Begin::Build => ", building",
+            };
             format!("{} changed{then}", files(path, more))
+        }
+        Message::Building => "building".to_owned(),
+        Message::Built { ran, first } => {
+            let then = if *first { ", starting" } else { "" };
+            format!("built after {}{then}", ran.as_millis())
+        }
+        Message::BuildFailed { reason, ran, next } => {
+            let code = reason.code();
+            format!("build {code} after {}: {next:?}", ran.as_millis())
+        }
+        Message::BuildLooping { path } => format!("{} in vain", path.display()),
+        Message::BuildNotStarted { failure, next } => {
+            format!("build {}: {next:?}", failure.code())
         }
         Message::Joined { path, more } => format!("{} joins", files(path, more)),
         Message::Exited { reason, ran, next } => {

@@ -47,6 +47,8 @@ struct History {
     outside: Vec<(u32, Event)>,
     /// How the runs behave, in turn.
     children: Vec<Child>,
+    /// How long the builds take, and their codes, in turn.
+    builds: Vec<(u32, u8)>,
     /// How long the questions wait for their answers, and whether these are `Unsettled`, in turn.
     answers: Vec<(u32, bool)>,
     /// How late the timer is.
@@ -78,6 +80,13 @@ struct World<'a> {
     run: RunId,
     life: Life,
     signals: Vec<Signal>,
+    /// The latest build, whether it lives, whether something changed since it began, and whether it
+    /// succeeded.
+    build: RunId,
+    building: Life,
+    outdated: bool,
+    softly_outdated: bool,
+    built: bool,
     /// Starts after exits since the last one after a change.
     exits: u32,
     /// Whether there is a change that is newer than the latest start.
@@ -125,6 +134,11 @@ impl<'a> World<'a> {
             run: RunId(0),
             life: Life::Over,
             signals: Vec::new(),
+            build: RunId::build(0),
+            building: Life::Over,
+            outdated: false,
+            softly_outdated: false,
+            built: !history.policy.build,
             exits: 0,
             changed: false,
             reported: Reported::Nothing,
@@ -178,16 +192,29 @@ impl<'a> World<'a> {
                     Reported::Soft(_) | Reported::Certain => self.reported,
                 };
                 self.changed = true;
+                self.outdated |= certain;
+                self.softly_outdated = true;
             }
             Event::Calmed => {
                 let Reported::Soft(changed) = self.reported else {
                     return;
                 };
                 (self.changed, self.reported) = (changed, Reported::Nothing);
+                self.softly_outdated = false;
             }
             Event::Collected(_) => self.reported = Reported::Nothing,
             Event::NotStarted { run, .. } if run == self.run => return,
             Event::Emptied { run, .. } if run == self.run => self.life = Life::Over,
+            Event::Emptied { run, reason } if run == self.build => {
+                self.building = Life::Over;
+                self.built = reason.is_clean();
+                // One that fails is an answer, too, to what was there when it began.
+                let open = self.built || self.outdated;
+                self.changed &= open || self.softly_outdated;
+                if let Reported::Soft(changed) = &mut self.reported {
+                    *changed &= open;
+                }
+            }
             Event::Asked(_) => self.phase = self.phase.max(Phase::Asked),
             Event::Unsettled
             | Event::NotStarted { .. }
@@ -225,7 +252,21 @@ impl<'a> World<'a> {
 
     fn carry_out(&mut self, action: &Action) {
         match *action {
+            Action::Build { run, before, .. } => {
+                assert_eq!(self.building, Life::Over, "two live builds");
+                assert!(self.phase < Phase::Asked, "a build after the end");
+                assert_eq!((run.is_build(), before), (true, self.run.next()));
+                (self.build, self.building) = (run, Life::Up);
+                (self.outdated, self.softly_outdated) = (false, false);
+                let (after, code) = self.history.builds[self.builds() % self.history.builds.len()];
+                let reason = ExitReason::Code(code);
+                self.plan(self.now + ms(after), Event::Emptied { run, reason });
+            }
             Action::Spawn { run, reason, .. } => {
+                // What there is may be started again.
+                let again = reason == StartReason::Exit || self.child().failure.is_some();
+                let built = self.built && self.building == Life::Over;
+                assert!(built || again, "not built");
                 assert_eq!(self.life, Life::Over, "two live runs");
                 assert!(self.phase < Phase::Asked, "a start after the end");
                 assert_eq!(run, self.run.next());
@@ -255,6 +296,11 @@ impl<'a> World<'a> {
                     }
                     self.plan(self.now + ms(after), event);
                 }
+            }
+            Action::Signal { run, .. } | Action::Kill { run } if run.is_build() => {
+                assert!(run == self.build && self.building != Life::Over);
+                let reason = ExitReason::Signal(9);
+                self.plan(self.now + ms(5), Event::Emptied { run, reason });
             }
             Action::Signal { run, signal } => {
                 assert!(!self.signals.contains(&signal), "{signal} twice");
@@ -286,9 +332,15 @@ impl<'a> World<'a> {
             Action::Say(_) => {}
             Action::Finish(_) => {
                 assert_eq!(self.life, Life::Over, "somebody is left behind");
+                assert_eq!(self.building, Life::Over, "a build is left behind");
                 self.phase = Phase::Finished;
             }
         }
+    }
+
+    fn builds(&self) -> usize {
+        let number = self.build.0 - RunId::build(0).0;
+        usize::try_from(number).expect("a small number")
     }
 
     /// The run, which has to be alive, dies after this time, if ever.
@@ -327,16 +379,20 @@ fn histories(asked: std::ops::Range<usize>) -> impl Strategy<Value = History> {
         policies(),
         outside,
         vec(children(), 1..6),
+        vec((times(), 0..2u8), 1..4),
         answers,
         select(vec![0, 1, 30]),
     )
-        .prop_map(|(policy, outside, children, answers, late)| History {
-            policy,
-            outside,
-            children,
-            answers,
-            late,
-        })
+        .prop_map(
+            |(policy, outside, children, builds, answers, late)| History {
+                policy,
+                outside,
+                children,
+                builds,
+                answers,
+                late,
+            },
+        )
 }
 
 fn policies() -> impl Strategy<Value = Policy> {
@@ -355,9 +411,11 @@ fn policies() -> impl Strategy<Value = Policy> {
         delay,
         prop::bool::weighted(0.8),
         any::<bool>(),
+        prop::bool::weighted(0.3),
     )
         .prop_map(
-            |(when, max, signal, grace, delay, watching, postpone)| Policy {
+            |(when, max, signal, grace, delay, watching, postpone, build)| Policy {
+                build,
                 restart: RestartPolicy { when, max },
                 backoff: BackoffRange::default(),
                 stop: StopPolicy {

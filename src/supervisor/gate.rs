@@ -1,0 +1,302 @@
+//! Keeps COMMAND as it is until a build has succeeded (`--before`).
+//!
+//! The build is a run of its own, beside COMMAND's; there is never more than one. No change stops
+//! COMMAND any more. A change stops the build, which knows nothing of it, and when the burst is
+//! over everything is built anew; only what has been built replaces COMMAND. The invariant: but for
+//! restarts after exits, which start what there is, COMMAND starts only when the latest build has
+//! succeeded and nothing has changed since that began.
+
+use std::time::{Duration, Instant};
+
+use super::burst::Burst;
+use super::stop::Stop;
+use super::{Action, Message, NextAfterBuild, Outcome, State, StopReason, Supervisor, Then};
+use crate::event::{ExitReason, RunId, SpawnFailure, StartReason};
+
+/// So many builds in a row that were stopped by a change may well have made it.
+const MANY: u32 = 5;
+
+/// The build that has to succeed before COMMAND is started or replaced.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Build {
+    /// Nothing is to be built: it has been, or it never is.
+    Done,
+    /// Something is to be built, as soon as the burst is over.
+    Due,
+    /// It is being built.
+    Running { run: RunId, since: Instant },
+    /// The build is on its way down, by itself or because it was told to.
+    Stopping {
+        run: RunId,
+        since: Instant,
+        then: After,
+        stop: Stop,
+    },
+    /// The latest one failed.
+    Failed,
+}
+
+/// What follows when the build is down.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum After {
+    /// It ended by itself: it is judged by how.
+    Judge,
+    /// Another one: something has changed.
+    Again,
+    /// The end of rwatch.
+    End,
+}
+
+impl Build {
+    /// Whether something is being built, or will be.
+    pub(super) fn is_pending(&self) -> bool {
+        match self {
+            Self::Due | Self::Running { .. } | Self::Stopping { .. } => true,
+            Self::Done | Self::Failed => false,
+        }
+    }
+
+    /// The run of the build that is not over.
+    pub(super) fn live(&self) -> Option<RunId> {
+        match self {
+            Self::Running { run, .. } | Self::Stopping { run, .. } => Some(*run),
+            Self::Done | Self::Due | Self::Failed => None,
+        }
+    }
+
+    /// Its stop, if it is being stopped.
+    pub(super) fn stop(&mut self) -> Option<&mut Stop> {
+        match self {
+            Self::Stopping { stop, .. } => Some(stop),
+            Self::Done | Self::Due | Self::Running { .. } | Self::Failed => None,
+        }
+    }
+
+    /// When its stop has something to do.
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        match self {
+            Self::Stopping { stop, .. } => stop.deadline(),
+            Self::Done | Self::Due | Self::Running { .. } | Self::Failed => None,
+        }
+    }
+}
+
+impl Supervisor {
+    /// Takes in that what was built, or is being built, is out of date.
+    pub(super) fn outdate(&mut self, now: Instant) {
+        self.replace = false;
+        match &mut self.build {
+            Build::Done | Build::Due | Build::Failed => self.build = Build::Due,
+            Build::Running { .. } => {
+                self.stop_build(now, After::Again, StopReason::Change);
+                self.in_vain += 1;
+                if self.in_vain == MANY {
+                    self.say_what_it_writes();
+                }
+            }
+            Build::Stopping { then, .. } if *then == After::Judge => *then = After::Again,
+            Build::Stopping { .. } => {}
+        }
+    }
+
+    /// Names what keeps coming while something is being built.
+    fn say_what_it_writes(&mut self) {
+        if let Some(burst) = &self.burst {
+            let path = burst.path().to_path_buf();
+            self.say(Message::BuildLooping { path });
+        }
+    }
+
+    /// Does the next thing on the way to a start, if nothing stands against it any more.
+    pub(super) fn go_on(&mut self, now: Instant) {
+        let is_loop = self.policy.build && self.burst.as_ref().is_some_and(Burst::is_spaced);
+        if !self.burst_is_over() && !is_loop {
+            return;
+        }
+        match (self.build, &mut self.state) {
+            (Build::Due, _) => self.begin_build(now),
+            (Build::Running { .. } | Build::Stopping { .. }, _) => {}
+            // There is nothing that could be started.
+            (Build::Failed, State::Settling) => self.state = State::Waiting,
+            (Build::Done, State::Settling) => self.spawn(now, self.reason()),
+            (Build::Done, State::Waiting | State::BackingOff { .. }) if self.replace => {
+                self.spawn(now, self.reason());
+            }
+            (Build::Done, State::Running { run, .. }) if self.replace => {
+                let (run, by_hand) = (*run, self.by_hand && self.changes.len() == 0);
+                let why = if by_hand {
+                    StopReason::ByHand
+                } else {
+                    StopReason::Change
+                };
+                self.stop(now, run, Then::Restart, why);
+            }
+            (
+                Build::Done,
+                State::Stopping {
+                    then: then @ Then::Policy { .. },
+                    ..
+                },
+            ) if self.replace => *then = Then::Restart,
+            (
+                Build::Done | Build::Failed,
+                State::Arming
+                | State::Waiting
+                | State::BackingOff { .. }
+                | State::Running { .. }
+                | State::Stopping { .. }
+                | State::Ending { .. }
+                | State::Finished,
+            ) => {}
+        }
+    }
+
+    /// Why the next run starts.
+    fn reason(&self) -> StartReason {
+        if self.run == RunId(0) && self.changes.len() == 0 {
+            StartReason::Start
+        } else {
+            StartReason::Change
+        }
+    }
+
+    fn begin_build(&mut self, now: Instant) {
+        self.builds += 1;
+        let run = RunId::build(self.builds);
+        self.build = Build::Running { run, since: now };
+        // What changes right after this may be its doing.
+        self.started = Some(now);
+        self.actions.push(Action::Build {
+            run,
+            before: self.run.next(),
+            reason: self.reason(),
+            changes: self.changes.clone(),
+        });
+    }
+
+    fn stop_build(&mut self, now: Instant, then: After, why: StopReason) {
+        if let Build::Running { run, since } = self.build {
+            let mut stop = Stop::new(now, run, self.policy.stop);
+            self.actions.extend(stop.signal(why));
+            self.build = Build::Stopping {
+                run,
+                since,
+                then,
+                stop,
+            };
+        }
+    }
+
+    /// Ends the build because rwatch is to end; whether there is one to wait for.
+    pub(super) fn end_build(&mut self, now: Instant, ctrl_c: bool) -> bool {
+        if let Build::Running { run, since } = self.build {
+            self.build = Build::Stopping {
+                run,
+                since,
+                then: After::End,
+                stop: Stop::new(now, run, self.policy.stop),
+            };
+        }
+        match &mut self.build {
+            Build::Stopping { then, stop, .. } => {
+                *then = After::End;
+                let actions = stop.ask(now, ctrl_c);
+                self.actions.extend(actions);
+                true
+            }
+            Build::Done | Build::Due | Build::Running { .. } | Build::Failed => {
+                self.build = Build::Done;
+                false
+            }
+        }
+    }
+
+    /// The build's leader ended and left others behind.
+    pub(super) fn build_exited(&mut self, now: Instant, exited: RunId) {
+        if matches!(self.build, Build::Running { run, .. } if run == exited) {
+            self.stop_build(now, After::Judge, StopReason::Leftovers);
+        }
+    }
+
+    /// Nobody of the build is left.
+    pub(super) fn build_emptied(&mut self, now: Instant, emptied: RunId, reason: ExitReason) {
+        if self.build.live() != Some(emptied) {
+            return;
+        }
+        match self.build {
+            Build::Running { since, .. }
+            | Build::Stopping {
+                then: After::Judge,
+                since,
+                ..
+            } => self.judge(now, reason, now.duration_since(since)),
+            Build::Stopping {
+                then: After::Again, ..
+            } => {
+                self.build = Build::Due;
+                self.go_on(now);
+            }
+            Build::Stopping {
+                then: After::End, ..
+            } => {
+                self.build = Build::Done;
+                if let State::Ending { outcome } = self.state {
+                    self.finish(outcome);
+                }
+            }
+            Build::Done | Build::Due | Build::Failed => {}
+        }
+    }
+
+    /// The runtime hands this over before anything else, so that the state is that of the start.
+    pub(super) fn build_not_started(&mut self, failed: RunId, failure: SpawnFailure) {
+        if self.build.live() == Some(failed) {
+            let code = failure.code();
+            let next = self.fail_build();
+            self.say(Message::BuildNotStarted { failure, next });
+            self.end_if_over(next, code);
+        }
+    }
+
+    fn judge(&mut self, now: Instant, reason: ExitReason, ran: Duration) {
+        self.in_vain = 0;
+        if reason.is_clean() {
+            self.build = Build::Done;
+            self.replace = true;
+            self.say(Message::Built {
+                ran,
+                first: self.run == RunId(0),
+            });
+            return self.go_on(now);
+        }
+        let next = self.fail_build();
+        self.say(Message::BuildFailed { reason, ran, next });
+        self.end_if_over(next, reason.code());
+    }
+
+    /// Takes in that the build failed; what follows.
+    fn fail_build(&mut self) -> NextAfterBuild {
+        self.build = Build::Failed;
+        self.by_hand = false;
+        match self.state {
+            State::Running { .. } | State::BackingOff { .. } => NextAfterBuild::Stay,
+            State::Settling if !self.policy.watching => NextAfterBuild::End,
+            State::Settling => {
+                self.state = State::Waiting;
+                NextAfterBuild::Wait
+            }
+            State::Arming
+            | State::Waiting
+            | State::Stopping { .. }
+            | State::Ending { .. }
+            | State::Finished => NextAfterBuild::Wait,
+        }
+    }
+
+    fn end_if_over(&mut self, next: NextAfterBuild, code: u8) {
+        if next == NextAfterBuild::End {
+            let code = self.ending.map_or(code, ExitReason::code);
+            self.finish(Outcome::Code(code));
+        }
+    }
+}
