@@ -7,7 +7,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::builder::{OsStringValueParser, TypedValueParser as _};
-use clap::{ArgAction, Parser, ValueEnum, ValueHint};
+use clap::{ArgAction, CommandFactory as _, Parser, ValueEnum, ValueHint};
+use clap_complete::Shell;
 use nix::sys::signal::Signal;
 
 use crate::policy::{BackoffRange, RestartWhen};
@@ -59,7 +60,7 @@ pub struct Args {
     /// option of rwatch belongs to COMMAND; `--` makes it explicit.
     #[arg(
         value_name = "COMMAND",
-        required_unless_present_any = ["exec", "explain"],
+        required_unless_present_any = ["exec", "explain", "completions", "man"],
         conflicts_with = "exec",
         trailing_var_arg = true,
         num_args = 1..,
@@ -231,6 +232,26 @@ pub struct Args {
     #[arg(short = 'E', long, value_name = "K=V", help_heading = "Output", value_parser = OsStringValueParser::new().try_map(|text| variable(&text)))]
     pub env: Vec<Variable>,
 
+    /// File with environment for COMMAND, such as .env (repeatable)
+    ///
+    /// Lines of NAME=VALUE, read anew at every start; a change of it is one like any other. --env wins
+    /// over it, and a later file over an earlier one.
+    #[arg(long, value_name = "FILE", help_heading = "Output", value_hint = ValueHint::FilePath)]
+    pub env_file: Vec<PathBuf>,
+
+    /// Print completions for a shell: bash, fish, zsh …
+    #[arg(
+        long,
+        value_name = "SHELL",
+        help_heading = "Output",
+        hide_possible_values = true
+    )]
+    pub completions: Option<Shell>,
+
+    /// Print the manual page
+    #[arg(long, help_heading = "Output")]
+    pub man: bool,
+
     /// Print help (-h: short, --help: long)
     #[arg(short, long, action = ArgAction::Help, help_heading = "Output")]
     help: Option<bool>,
@@ -238,6 +259,22 @@ pub struct Args {
     /// Print version
     #[arg(short = 'V', long, action = ArgAction::Version, help_heading = "Output")]
     version: Option<bool>,
+}
+
+impl Args {
+    /// What is to be printed instead of running anything: completions, or the manual page.
+    pub fn document(&self) -> Option<Vec<u8>> {
+        let mut text = Vec::new();
+        if let Some(shell) = self.completions {
+            clap_complete::generate(shell, &mut Self::command(), "rwatch", &mut text);
+        } else if self.man {
+            let page = clap_mangen::Man::new(Self::command());
+            page.render(&mut text).expect("a vector takes everything");
+        } else {
+            return None;
+        }
+        Some(text)
+    }
 }
 
 /// When to restart after an exit.
@@ -383,7 +420,6 @@ fn variable(text: &OsStr) -> Result<Variable, Invalid> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::CommandFactory as _;
 
     #[test]
     fn the_definition_is_sound() {

@@ -127,7 +127,7 @@ impl Config {
         }
         Ok(Self {
             explain,
-            programs: programs(args),
+            programs: programs(args, env),
             watch,
             policy,
             style,
@@ -142,9 +142,11 @@ fn file_behind(stream: &impl AsFd) -> Option<(u64, u64)> {
     Some((meta.dev(), meta.ino()))
 }
 
-fn programs(args: Args) -> Programs {
+fn programs(args: Args, here: &Env) -> Programs {
     let by_shell = |string| vec!["sh".into(), "-c".into(), string];
     let words = args.exec.map_or(args.command, by_shell);
+    let env_files = args.env_file.iter().map(|file| here.dir.join(file));
+    let env_files: Vec<_> = env_files.collect();
     let variables = args.env.into_iter();
     let env: Vec<_> = variables
         .map(|Variable(name, value)| (name, value))
@@ -157,6 +159,7 @@ fn programs(args: Args) -> Programs {
             program: words.next().unwrap_or_default(),
             args: words.collect(),
             dir: dir.clone(),
+            env_files: env_files.clone(),
             env: env.clone(),
         }
     };
@@ -169,14 +172,22 @@ fn programs(args: Args) -> Programs {
 /// What is to be watched: what was named; else the current directory, unless `-m` makes rwatch a
 /// mere keeper of COMMAND.
 fn watch(args: &Args, env: &Env) -> anyhow::Result<Option<WatchSpec>> {
-    let roots = match args.watch.as_slice() {
+    let mut roots = match args.watch.as_slice() {
         [] if args.max_restarts.is_some() => return Ok(None),
         [] => vec![root(Path::new("."), &env.dir)?],
         paths => paths
             .iter()
             .map(|path| root(path, &env.dir))
-            .collect::<Result<_, _>>()?,
+            .collect::<Result<Vec<_>, _>>()?,
     };
+    // COMMAND is made of them, too.
+    for file in &args.env_file {
+        roots.push(Root {
+            name: file.to_string_lossy().into_owned(),
+            path: cleaned(&env.dir.join(file)),
+            glob: None,
+        });
+    }
     let mut flags = GitignoreBuilder::new(&env.dir);
     for pattern in &args.ignore {
         flags.add_line(None, pattern).map_err(|error| {
@@ -362,6 +373,7 @@ mod tests {
             program: "x".into(),
             args: vec!["y".into()],
             dir: Some("/".into()),
+            env_files: Vec::new(),
             env: vec![("A".into(), "b".into())],
         };
         assert_eq!(config.programs.command, launch);

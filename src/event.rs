@@ -261,6 +261,8 @@ pub enum SpawnFailure {
     },
     /// It is there, and cannot be run; why.
     NotExecutable { program: OsString, why: String },
+    /// This file, which its environment stands in, cannot be read; why.
+    EnvFile { file: PathBuf, why: String },
     /// The system could not start it now (no memory, too many processes): another try may do.
     Transient { program: OsString, why: String },
 }
@@ -276,7 +278,7 @@ impl SpawnFailure {
         match self {
             Self::NotFound { .. } | Self::NoInterpreter { .. } => 127,
             Self::NotExecutable { .. } => 126,
-            Self::Transient { .. } => 125,
+            Self::Transient { .. } | Self::EnvFile { .. } => 125,
         }
     }
 }

@@ -78,7 +78,12 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         color: false,
         clear: false,
     };
-    let resolved = Args::try_parse_from(args)
+    let parsed = Args::try_parse_from(args);
+    if let Some(document) = parsed.as_ref().ok().and_then(Args::document) {
+        let _ = io::stdout().write_all(&document);
+        return ExitCode::SUCCESS;
+    }
+    let resolved = parsed
         .map_err(anyhow::Error::from)
         .and_then(|args| Config::resolve(args, &Env::current()?));
     let config = match resolved {

@@ -182,7 +182,7 @@ impl Processes {
     ) -> Result<i32, SpawnFailure> {
         let launch = self.programs.command.clone();
         let name = launch::unique(id);
-        let command = launch.command(id, &name, reason, changes);
+        let command = launch.command(id, &name, reason, changes)?;
         let started = self.start(id, name, command);
         started.map_err(|error| launch.diagnose(&error))
     }
@@ -199,7 +199,7 @@ impl Processes {
         let launch = self.programs.build.clone();
         let launch = launch.expect("the policy has a build only if there is one");
         let name = launch::unique(id);
-        let mut command = launch.command(before, &name, reason, changes);
+        let mut command = launch.command(before, &name, reason, changes)?;
         command.stdin(Stdio::null());
         let started = self.start(id, name, command);
         started.map_err(|error| launch.diagnose(&error))

@@ -458,6 +458,9 @@ fn failure_text(failure: &SpawnFailure) -> String {
         SpawnFailure::NotExecutable { program, why } => {
             format!("cannot execute `{}`: {why}", shown(program))
         }
+        SpawnFailure::EnvFile { file, why } => {
+            format!("cannot read `{}`: {why}", path_text(file))
+        }
         SpawnFailure::Transient { program, why } => {
             format!("cannot start `{}` now: {why}", shown(program))
         }

@@ -26,7 +26,9 @@ pub struct Launch {
     pub args: Vec<OsString>,
     /// Its directory, if it is not ours.
     pub dir: Option<PathBuf>,
-    /// What its environment has beside ours.
+    /// Files with variables; a later one wins over an earlier one. They are read at every start.
+    pub env_files: Vec<PathBuf>,
+    /// What its environment has beside all that.
     pub env: Vec<(OsString, OsString)>,
 }
 
@@ -38,15 +40,22 @@ impl Launch {
             .map(OsString::as_os_str)
     }
 
-    /// The command that starts this run, by this name. Standard input, output and error are ours, as they are.
+    /// The command that starts this run, by this name. Standard input, output and error are ours, as
+    /// they are.
+    ///
+    /// # Errors
+    /// If a file with variables cannot be read.
     pub(super) fn command(
         &self,
         id: RunId,
         name: &str,
         reason: StartReason,
         changes: &Changes,
-    ) -> Command {
+    ) -> Result<Command, SpawnFailure> {
         let mut command = Command::new(&self.program);
+        for file in &self.env_files {
+            command.envs(variables(file)?);
+        }
         command
             .args(&self.args)
             .envs(self.env.iter().map(|(key, value)| (key, value)))
@@ -57,7 +66,7 @@ impl Launch {
         if let Some(dir) = &self.dir {
             command.current_dir(dir);
         }
-        command
+        Ok(command)
     }
 
     /// Why the system did not start the program. It gives one number, and that may be about the
@@ -121,6 +130,20 @@ impl Launch {
             .find(|file| file.exists())
             .ok_or(Some(path))
     }
+}
+
+/// The variables that stand in the file.
+fn variables(file: &Path) -> Result<Vec<(String, String)>, SpawnFailure> {
+    let failure = |error: dotenvy::Error| SpawnFailure::EnvFile {
+        file: file.to_owned(),
+        why: match error {
+            dotenvy::Error::Io(error) => reason(&error),
+            dotenvy::Error::LineParse(line, _) => format!("`{line}` is no NAME=VALUE"),
+            error => error.to_string(),
+        },
+    };
+    let lines = dotenvy::from_path_iter(file).map_err(failure)?;
+    lines.collect::<Result<_, _>>().map_err(failure)
 }
 
 /// The interpreter that the file's `#!` line names (execve(2)), if it has such a line.

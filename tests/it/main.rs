@@ -13,6 +13,8 @@ mod cli;
 mod corpus;
 mod costs;
 mod counts;
+mod documents;
+mod env_file;
 mod exits;
 mod faults;
 mod ignore_rules;

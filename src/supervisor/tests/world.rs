@@ -69,6 +69,7 @@ struct Child {
 }
 
 /// What is so, whatever anybody thinks: a child lives from `Spawn` to `Emptied`.
+#[allow(clippy::struct_excessive_bools)] // each is a fact of its own
 struct World<'a> {
     history: &'a History,
     supervisor: Supervisor,
