@@ -230,6 +230,10 @@ pub enum Hope {
 /// | quit | end | end | end | end | stop to end | end instead | end instead | · | · |
 /// | `Relayed` | · | · | · | · | relay | relay | relay | relay | · |
 /// | `Elapsed` | · | · | collect | start | · | name, kill | name, kill | name, kill | · |
+///
+/// With a build, see [`gate`], a certain change stops the build and not the run, and every *start* but
+/// one after an exit is the build's first. `Ending` is like `Finished`, until the build is over; a
+/// second Ctrl-C kills it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum State {
     /// Nothing has started; the watches are being set up.
@@ -471,9 +475,6 @@ impl Supervisor {
         if !burst.only_path().is_some_and(suspect) || !burst.look() {
             return;
         }
-        if let Some(run) = self.build.live() {
-            return self.actions.push(Action::Look { run });
-        }
         match self.state {
             State::Running { run, .. }
             | State::Stopping {
@@ -498,7 +499,7 @@ impl Supervisor {
 
     /// The answer to `Look`: it comes before anything else can happen.
     fn looked(&mut self, now: Instant, looked: RunId, at_work: bool) {
-        if self.live() != Some(looked) && self.build.live() != Some(looked) {
+        if self.live() != Some(looked) {
             return;
         }
         if self.looping.looked(at_work)
@@ -513,7 +514,8 @@ impl Supervisor {
     /// stopping overlaps the rest of the burst.
     fn certain(&mut self, now: Instant) {
         self.look_around();
-        if let (Some(until), Some(burst)) = (self.spaced_until(), &mut self.burst)
+        let until = self.spaced_until().max(self.build_spaced_until());
+        if let (Some(until), Some(burst)) = (until, &mut self.burst)
             && until > now
         {
             return burst.space(until);
@@ -588,7 +590,15 @@ impl Supervisor {
 
     fn collected(&mut self, now: Instant, changes: Changes) {
         self.unanswered = self.unanswered.saturating_sub(1);
-        self.changes.merge(changes);
+        if self.policy.build {
+            // Every build is announced, also one for what has been built, and failed, before.
+            self.announced = 0;
+            let before = std::mem::take(&mut self.changes);
+            self.changes = changes;
+            self.changes.merge(before);
+        } else {
+            self.changes.merge(changes);
+        }
         // What came after the question belongs to the burst too, and is asked about again.
         if self.unanswered > 0 {
             return;

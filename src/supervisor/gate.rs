@@ -14,7 +14,13 @@ use super::{Action, Message, NextAfterBuild, Outcome, State, StopReason, Supervi
 use crate::event::{ExitReason, RunId, SpawnFailure, StartReason};
 
 /// So many builds in a row that were stopped by a change may well have made it.
-const MANY: u32 = 5;
+const NAMED_AT: u32 = 3;
+/// After so many of them a build is given some time before a change stops it.
+const SPACED_AT: u32 = 10;
+/// The first such time; it doubles with every further build.
+const SPACING_MIN: Duration = Duration::from_secs(1);
+/// The longest one.
+const SPACING_MAX: Duration = Duration::from_secs(30);
 
 /// The build that has to succeed before COMMAND is started or replaced.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -86,17 +92,30 @@ impl Supervisor {
     pub(super) fn outdate(&mut self, now: Instant) {
         self.replace = false;
         match &mut self.build {
-            Build::Done | Build::Due | Build::Failed => self.build = Build::Due,
+            Build::Done | Build::Due | Build::Failed => {
+                self.in_vain += u32::from(self.in_vain >= SPACED_AT);
+                self.build = Build::Due;
+            }
             Build::Running { .. } => {
                 self.stop_build(now, After::Again, StopReason::Change);
                 self.in_vain += 1;
-                if self.in_vain == MANY {
+                if self.in_vain == NAMED_AT {
                     self.say_what_it_writes();
                 }
             }
             Build::Stopping { then, .. } if *then == After::Judge => *then = After::Again,
             Build::Stopping { .. } => {}
         }
+    }
+
+    /// Until when the change that is being made has to wait, because builds were stopped too often:
+    /// if they write what is watched COMMAND would never start.
+    pub(super) fn build_spaced_until(&self) -> Option<Instant> {
+        let Build::Running { since, .. } = self.build else {
+            return None;
+        };
+        let doubled = 1 << self.in_vain.checked_sub(SPACED_AT)?.min(5);
+        Some(since + (SPACING_MIN * doubled).min(SPACING_MAX))
     }
 
     /// Names what keeps coming while something is being built.
@@ -164,8 +183,6 @@ impl Supervisor {
         self.builds += 1;
         let run = RunId::build(self.builds);
         self.build = Build::Running { run, since: now };
-        // What changes right after this may be its doing.
-        self.started = Some(now);
         self.actions.push(Action::Build {
             run,
             before: self.run.next(),
@@ -259,7 +276,9 @@ impl Supervisor {
     }
 
     fn judge(&mut self, now: Instant, reason: ExitReason, ran: Duration) {
-        self.in_vain = 0;
+        if !self.burst.as_ref().is_some_and(Burst::is_spaced) {
+            self.in_vain = 0;
+        }
         if reason.is_clean() {
             self.build = Build::Done;
             self.replace = true;

@@ -134,9 +134,9 @@ transcripts! {
             1004 elapsed            | collect, 'a changed, building', build 2 before 2 change a
             2004 emptied 1 of build | 'build 1 after 1000: Stay'
             3000 change b           | ·
-            3004 elapsed            | collect, 'b joins', build 3 before 2 change a b
+            3004 elapsed            | collect, 'b +1 changed, building', build 3 before 2 change b a
             4004 emptied 0 of build | 'built after 1000', 'SIGTERM: change', SIGTERM 1
-            4010 emptied 0          | spawn 2 change a b
+            4010 emptied 0          | spawn 2 change b a
         ";
         a_change_stops_the_build_and_begins_another: "rwatch -b" "
                0 armed              | 'building', build 1 before 1 start
@@ -144,10 +144,10 @@ transcripts! {
             1000 change             | ·
             1004 elapsed            | collect, 'a changed, building', build 2 before 2 change a
             1500 change b           | 'SIGTERM: change', SIGTERM build 2
-            1504 elapsed            | collect, 'b joins'
-            1600 killed 15 of build | build 3 before 2 change a b
+            1504 elapsed            | collect, 'b +1 changed, building'
+            1600 killed 15 of build | build 3 before 2 change b a
             1700 emptied 0 of build | 'built after 100', 'SIGTERM: change', SIGTERM 1
-            1800 emptied 0          | spawn 2 change a b
+            1800 emptied 0          | spawn 2 change b a
         ";
         a_change_after_it_was_built_builds_again: "rwatch -b" "
                0 armed              | 'building', build 1 before 1 start
@@ -156,9 +156,9 @@ transcripts! {
             1004 elapsed            | collect, 'a changed, building', build 2 before 2 change a
             2004 emptied 0 of build | 'built after 1000', 'SIGTERM: change', SIGTERM 1
             2010 change b           | ·
-            2014 elapsed            | collect, 'b joins', build 3 before 2 change a b
+            2014 elapsed            | collect, 'b +1 changed, building', build 3 before 2 change b a
             2100 emptied 0          | ·
-            2200 emptied 0 of build | 'built after 186', spawn 2 change a b
+            2200 emptied 0 of build | 'built after 186', spawn 2 change b a
         ";
         what_it_leaves_behind_is_stopped_before_it_is_judged: "rwatch -b" "
                0 armed              | 'building', build 1 before 1 start
