@@ -81,7 +81,7 @@ pub struct Processes {
     adopts_strangers: bool,
 }
 
-/// One life of COMMAND.
+/// One life of COMMAND, or of the build.
 struct Run {
     id: RunId,
     /// The value of `RWATCH_RUN_ID`.
@@ -173,6 +173,11 @@ impl Processes {
         })
     }
 
+    /// Whether there is something to build before COMMAND starts.
+    pub fn build_first(&self) -> bool {
+        self.programs.build.is_some()
+    }
+
     /// Starts COMMAND in a process group of its own.
     pub fn spawn(
         &mut self,
@@ -187,8 +192,8 @@ impl Processes {
         started.map_err(|error| launch.diagnose(&error))
     }
 
-    /// Starts the build before a run of COMMAND, in a process group of its own. Standard input is
-    /// COMMAND's.
+    /// Starts the build before a run of COMMAND, in a process group of its own. It has no standard
+    /// input: that is for COMMAND to read.
     pub fn build(
         &mut self,
         id: RunId,
@@ -331,10 +336,17 @@ impl Processes {
         }
     }
 
-    /// Stops the group of the run as Ctrl-Z does.
-    pub fn suspend(&self, id: RunId) {
-        if let Some(index) = self.index(id) {
-            self.runs[index].send(Signal::SIGTSTP);
+    /// Stops the groups of all runs as Ctrl-Z does.
+    pub fn suspend(&self) {
+        for run in &self.runs {
+            run.send(Signal::SIGTSTP);
+        }
+    }
+
+    /// Wakes all of them.
+    pub fn resume_all(&self) {
+        for run in &self.runs {
+            run.send(Signal::SIGCONT);
         }
     }
 

@@ -203,9 +203,10 @@ impl Reporter {
                 );
                 (Tone::Warning, text)
             }
-            Message::BuildNotStarted { failure, next } => {
-                (Tone::Error, failure_text(failure) + after_build_text(*next))
-            }
+            Message::BuildNotStarted { failure, next } => (
+                Tone::Error,
+                failure_text(failure) + &after_build_text(*next),
+            ),
             Message::Looping { path, stage } => {
                 let (path, pattern) = (path_text(path), pattern_for(path));
                 let text = match stage {
@@ -400,11 +401,12 @@ fn how_text(reason: ExitReason, ran: &str) -> String {
     }
 }
 
-fn after_build_text(next: NextAfterBuild) -> &'static str {
+fn after_build_text(next: NextAfterBuild) -> String {
     match next {
-        NextAfterBuild::Stay => ", the old run stays",
-        NextAfterBuild::Wait => ", waiting for changes",
-        NextAfterBuild::End => "",
+        NextAfterBuild::Stay => ", the old run stays".to_owned(),
+        NextAfterBuild::Wait => ", waiting for changes".to_owned(),
+        NextAfterBuild::Again(wait) => format!(", trying again in {}", pause(wait)),
+        NextAfterBuild::Policy | NextAfterBuild::End => String::new(),
     }
 }
 

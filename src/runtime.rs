@@ -10,7 +10,7 @@ use anyhow::Context as _;
 use nix::sys::signal::Signal;
 
 use crate::config::Config;
-use crate::event::{Event, ExitReason, Halt, Note, RunId};
+use crate::event::{Event, ExitReason, Halt, Note, RunId, StartReason};
 use crate::process::{Given, News, Processes};
 use crate::reporter::Reporter;
 use crate::signals;
@@ -54,6 +54,7 @@ pub fn run(config: Config, reporter: &Reporter) -> anyhow::Result<Outcome> {
         processes: Processes::new(config.programs, given, sender(&facts, Fact::Child))
             .context("cannot wait for children")?,
         terminal: Terminal::open(sender(&facts, Fact::Event)),
+        lent_to: None,
         watch,
         reporter,
     };
@@ -123,6 +124,8 @@ fn wait(
 struct World<'a> {
     processes: Processes,
     terminal: Option<Terminal>,
+    /// The run that got the terminal last.
+    lent_to: Option<RunId>,
     watch: Option<Watch>,
     reporter: &'a Reporter,
 }
@@ -136,7 +139,10 @@ impl World<'_> {
                 reason,
                 changes,
             } => {
-                self.reporter.clear();
+                // What a build said is to be read.
+                if reason == StartReason::Exit || !self.processes.build_first() {
+                    self.reporter.clear();
+                }
                 match self.processes.spawn(run, reason, &changes) {
                     Ok(pid) => self.reporter.spawned(run, reason, &changes, pid),
                     Err(failure) => return vec![Event::NotStarted { run, failure }],
@@ -163,7 +169,7 @@ impl World<'_> {
                 return vec![Event::Looked { run, at_work }];
             }
             Action::Lend { run } => self.lend(run),
-            Action::Suspend { run } => return vec![self.suspend(run)],
+            Action::Suspend => return vec![self.suspend()],
             Action::NameDaemons { run } => self.reporter.daemons(&self.processes.remaining(run)),
             Action::Relay { run, signal } => self.processes.relay(run, signal),
             Action::Collect { order } => {
@@ -199,12 +205,17 @@ impl World<'_> {
             };
             if let Some((run, reason)) = ended
                 && lent
+                && self.lent_to == Some(run)
                 && reason.is_some_and(is_of_ctrl_c)
             {
                 events.push(Event::Interrupted { run });
             }
-            if let (Event::Emptied { .. }, Some(terminal)) = (&event, &mut self.terminal) {
+            // Unless another run has it.
+            if let (Event::Emptied { run, .. }, Some(terminal)) = (&event, &mut self.terminal)
+                && self.lent_to.is_none_or(|to| to == *run)
+            {
                 terminal.take_back();
+                self.lent_to = None;
             }
             events.push(event);
         }
@@ -218,17 +229,16 @@ impl World<'_> {
         };
         let lent = |terminal: &mut Terminal| terminal.lend(group);
         if self.terminal.as_mut().is_some_and(lent) {
+            self.lent_to = Some(run);
             self.processes.resume(run);
         } else if self.terminal.is_none() {
             self.reporter.no_terminal();
         }
     }
 
-    /// Stops the run and rwatch, until a shell wakes them; how long that took.
-    fn suspend(&mut self, run: Option<RunId>) -> Event {
-        if let Some(run) = run {
-            self.processes.suspend(run);
-        }
+    /// Stops all runs and rwatch, until a shell wakes them; how long that took.
+    fn suspend(&mut self) -> Event {
+        self.processes.suspend();
         let lent = self.terminal.as_ref().is_some_and(Terminal::is_lent);
         if let Some(terminal) = &mut self.terminal {
             terminal.suspend();
@@ -239,9 +249,7 @@ impl World<'_> {
         if let Some(terminal) = &mut self.terminal {
             terminal.resume();
         }
-        if let Some(run) = run {
-            self.processes.resume(run);
-        }
+        self.processes.resume_all();
         Event::Froze(stopped)
     }
 }

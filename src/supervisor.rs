@@ -60,8 +60,8 @@ pub enum Action {
     Look { run: RunId },
     /// Give the terminal to the run, and wake it.
     Lend { run: RunId },
-    /// Stop the run, if there is one, and then rwatch itself.
-    Suspend { run: Option<RunId> },
+    /// Stop all runs, and then rwatch itself.
+    Suspend,
     /// Name who of the run went into the background.
     NameDaemons { run: RunId },
     /// Ask what happened in the burst. Unless it is an order, a burst that is known not to be
@@ -91,7 +91,7 @@ pub enum Message {
     Starting,
     /// The build starts, on a line of its own.
     Building,
-    /// The build succeeded: COMMAND starts, or restarts.
+    /// The build succeeded: COMMAND starts, or restarts, if nothing changes any more.
     Built { ran: Duration, first: bool },
     /// The build failed, and what follows.
     BuildFailed {
@@ -154,8 +154,12 @@ pub enum Begin {
 /// What follows a build that failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NextAfterBuild {
-    /// COMMAND stays as it is.
+    /// The run stays up.
     Stay,
+    /// What the restart policy says, with what there is.
+    Policy,
+    /// Another try, after this time.
+    Again(Duration),
     /// Waiting for a change.
     Wait,
     /// rwatch ends.
@@ -369,7 +373,7 @@ impl Supervisor {
             Event::Unsettled => self.unsettled(now),
             Event::Collected(changes) => self.collected(now, changes),
             Event::NotStarted { run, failure } if run.is_build() => {
-                self.build_not_started(run, failure);
+                self.build_not_started(now, run, failure);
             }
             Event::Exited { run } if run.is_build() => self.build_exited(now, run),
             Event::Emptied { run, reason } if run.is_build() => {
@@ -516,19 +520,18 @@ impl Supervisor {
         self.look_around();
         let until = self.spaced_until().max(self.build_spaced_until());
         if let (Some(until), Some(burst)) = (until, &mut self.burst)
+            && burst.collecting().is_none()
             && until > now
         {
             return burst.space(until);
         }
         if self.policy.build {
-            self.outdate(now);
-        } else {
-            self.budget.restore();
+            // COMMAND stays as it is until there is something to replace it by.
+            return self.outdate(now);
         }
+        self.budget.restore();
         match &mut self.state {
             State::Waiting | State::BackingOff { .. } => self.state = State::Settling,
-            // It stays until there is something to replace it by.
-            State::Running { .. } if self.policy.build => {}
             State::Running { run, .. } => {
                 let run = *run;
                 self.stop(now, run, Then::Restart, StopReason::Change);
@@ -557,7 +560,9 @@ impl Supervisor {
         }
         // A restart for what had changed before may have waited for nothing but this, or the end.
         match self.ending {
-            Some(reason) if self.state == State::Settling && !self.build.is_pending() => {
+            Some(reason)
+                if self.state == State::Settling && !self.build.is_pending() && !self.replace =>
+            {
                 self.finish(Outcome::Code(reason.code()));
             }
             Some(_) | None => self.go_on(now),
@@ -636,11 +641,16 @@ impl Supervisor {
                 let next = if transient {
                     let pause = self.budget.pause();
                     let until = now + pause;
-                    let (reason, changes) = self.latest.clone();
+                    let (reason, mut changes) = self.latest.clone();
                     self.announced = changes.len();
+                    changes.merge(std::mem::take(&mut self.changes));
                     self.changes = changes;
                     self.state = State::BackingOff { until, reason };
                     Next::Restart(Grant { pause, nth: None })
+                } else if self.build.is_pending() {
+                    // What is being built may do.
+                    self.state = State::Settling;
+                    Next::Wait
                 } else if self.policy.watching {
                     self.state = State::Waiting;
                     Next::Wait
@@ -697,6 +707,9 @@ impl Supervisor {
                 }
                 Then::Policy { ran } => self.follow_policy(now, reason, ran),
                 Then::End(outcome) if self.build.live().is_some() => {
+                    if self.build.stop().is_none() {
+                        self.end_build(now, outcome == Outcome::Signal(Signal::SIGINT));
+                    }
                     self.state = State::Ending { outcome };
                 }
                 Then::End(outcome) => self.finish(outcome),
@@ -759,10 +772,7 @@ impl Supervisor {
 
     fn elapsed(&mut self, now: Instant) {
         self.ask_burst(now);
-        if let Some(stop) = self.build.stop() {
-            let actions = stop.elapsed(now);
-            self.actions.extend(actions);
-        }
+        self.build_elapsed(now);
         match self.state {
             State::BackingOff { until, reason } if now >= until => self.spawn(now, reason),
             State::Stopping { ref mut stop, .. } => {
@@ -807,8 +817,8 @@ impl Supervisor {
     }
 
     fn spawn(&mut self, now: Instant, reason: StartReason) {
-        // Why there is a build is for the start that follows it.
-        let old = reason == StartReason::Exit && self.build.is_pending();
+        // Why there is a build is for the start that has it.
+        let old = reason == StartReason::Exit && self.build != Build::Done;
         // What changed in the meantime is the better reason.
         let by_hand = !old && std::mem::take(&mut self.by_hand) && self.changes.len() == 0;
         let reason = if by_hand { StartReason::Manual } else { reason };
@@ -822,9 +832,6 @@ impl Supervisor {
             since: now,
         };
         self.replace = false;
-        if self.policy.build && reason != StartReason::Exit {
-            self.budget.restore();
-        }
         let changes = if old {
             Changes::default()
         } else {

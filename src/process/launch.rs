@@ -120,10 +120,18 @@ impl Launch {
             let path = here(PathBuf::from(&self.program));
             return if path.exists() { Ok(path) } else { Err(None) };
         }
-        let own = self.env.iter().rev().find(|(key, _)| key == "PATH");
+        let is_path = |(key, _): &(OsString, OsString)| key == "PATH";
+        let files = self
+            .env_files
+            .iter()
+            .rev()
+            .filter_map(|it| variables(it).ok());
+        let of_files = files.flat_map(|it| it.into_iter().rev());
+        let of_files = of_files.map(|(key, value)| (key.into(), value.into()));
+        let own = self.env.iter().rev().cloned().chain(of_files).find(is_path);
         let path = own.map_or_else(
             || std::env::var_os("PATH").unwrap_or_default(),
-            |(_, value)| value.clone(),
+            |(_, value)| value,
         );
         std::env::split_paths(&path)
             .map(|dir| here(dir).join(&self.program))
@@ -138,7 +146,11 @@ fn variables(file: &Path) -> Result<Vec<(String, String)>, SpawnFailure> {
         file: file.to_owned(),
         why: match error {
             dotenvy::Error::Io(error) => reason(&error),
-            dotenvy::Error::LineParse(line, _) => format!("`{line}` is no NAME=VALUE"),
+            // What follows may be secret, and many lines.
+            dotenvy::Error::LineParse(line, _) => {
+                let name = line.split(['=', '\n']).next().unwrap_or_default();
+                format!("`{name}` is no NAME=VALUE")
+            }
             error => error.to_string(),
         },
     };

@@ -52,7 +52,7 @@ impl Supervisor {
         }
     }
 
-    /// The run that is not over, if there is one.
+    /// The run of COMMAND that is not over, if there is one.
     pub(super) fn live(&self) -> Option<RunId> {
         match self.state {
             State::Running { run, .. } | State::Stopping { run, .. } => Some(run),
@@ -73,12 +73,22 @@ impl Supervisor {
                 self.actions.push(Action::Lend { run });
             }
             (Some(run), Halt::CtrlZ) if run == halted => self.suspended(),
+            // The terminal is COMMAND's, if it has asked for it.
+            (_, Halt::WantsTerminal)
+                if self.build.live() == Some(halted) && !self.wants_terminal =>
+            {
+                self.actions.push(Action::Lend { run: halted });
+            }
+            (_, Halt::CtrlZ) if self.build.live() == Some(halted) => self.suspended(),
             (Some(_) | None, _) => {}
         }
     }
 
-    /// Ctrl-C reached COMMAND alone, and COMMAND died of it.
+    /// Ctrl-C reached COMMAND alone, or the build, and it died of it.
     pub(super) fn interrupted(&mut self, now: Instant, interrupted: RunId) {
+        if self.build.live() == Some(interrupted) {
+            return self.end(now, Outcome::Signal(Signal::SIGINT));
+        }
         let end = Then::End(Outcome::Signal(Signal::SIGINT));
         match &mut self.state {
             State::Running { run, .. } if *run == interrupted => {
@@ -92,6 +102,7 @@ impl Supervisor {
             State::Stopping { run, then, .. } if *run == interrupted => {
                 if !matches!(then, Then::End(_)) {
                     *then = end;
+                    self.end_build(now, true);
                 }
                 self.burst = None;
             }
@@ -108,8 +119,7 @@ impl Supervisor {
 
     pub(super) fn suspended(&mut self) {
         if self.state != State::Finished {
-            let run = self.live();
-            self.actions.push(Action::Suspend { run });
+            self.actions.push(Action::Suspend);
         }
     }
 
@@ -131,9 +141,7 @@ impl Supervisor {
             | State::Ending { .. }
             | State::Finished => {}
         }
-        if let Some(stop) = self.build.stop() {
-            stop.put_off(time);
-        }
+        self.build.put_off(time);
         if let Some(burst) = &mut self.burst {
             burst.put_off(time);
         }
@@ -187,15 +195,17 @@ impl Supervisor {
         }
     }
 
-    /// What is being built anyway need not be built once more.
+    /// COMMAND stays as it is until that is built. What is being built anyway need not be built once
+    /// more.
     fn build_by_hand(&mut self, now: Instant) {
         match self.state {
-            State::Waiting | State::BackingOff { .. } => self.state = State::Settling,
-            State::Stopping {
-                then: ref mut then @ Then::Policy { .. },
+            State::Waiting
+            | State::BackingOff { .. }
+            | State::Running { .. }
+            | State::Stopping {
+                then: Then::Policy { .. },
                 ..
-            } => *then = Then::Restart,
-            State::Running { .. } => {}
+            } => {}
             State::Arming
             | State::Settling
             | State::Stopping {

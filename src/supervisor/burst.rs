@@ -229,6 +229,11 @@ impl Burst {
         self.spaced = Some(until);
     }
 
+    /// The same, but not for longer than that.
+    pub(super) fn space_no_longer_than(&mut self, until: Instant) {
+        self.spaced = self.spaced.map(|at| at.min(until));
+    }
+
     /// Whether nothing that happened in it is certain.
     pub(super) fn is_soft(&self) -> bool {
         self.certain.is_none()

@@ -19,8 +19,8 @@ const NAMED_AT: u32 = 3;
 const SPACED_AT: u32 = 10;
 /// The first such time; it doubles with every further build.
 const SPACING_MIN: Duration = Duration::from_secs(1);
-/// The longest one.
-const SPACING_MAX: Duration = Duration::from_secs(30);
+/// From the end of such a build to the next one.
+const PAUSE: Duration = Duration::from_secs(30);
 
 /// The build that has to succeed before COMMAND is started or replaced.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,6 +38,8 @@ pub(super) enum Build {
         then: After,
         stop: Stop,
     },
+    /// It could not be started for now, and is tried again then.
+    Pausing { until: Instant },
     /// The latest one failed.
     Failed,
 }
@@ -57,7 +59,7 @@ impl Build {
     /// Whether something is being built, or will be.
     pub(super) fn is_pending(&self) -> bool {
         match self {
-            Self::Due | Self::Running { .. } | Self::Stopping { .. } => true,
+            Self::Due | Self::Running { .. } | Self::Stopping { .. } | Self::Pausing { .. } => true,
             Self::Done | Self::Failed => false,
         }
     }
@@ -66,7 +68,7 @@ impl Build {
     pub(super) fn live(&self) -> Option<RunId> {
         match self {
             Self::Running { run, .. } | Self::Stopping { run, .. } => Some(*run),
-            Self::Done | Self::Due | Self::Failed => None,
+            Self::Done | Self::Due | Self::Pausing { .. } | Self::Failed => None,
         }
     }
 
@@ -74,15 +76,31 @@ impl Build {
     pub(super) fn stop(&mut self) -> Option<&mut Stop> {
         match self {
             Self::Stopping { stop, .. } => Some(stop),
+            Self::Done | Self::Due | Self::Running { .. } | Self::Pausing { .. } | Self::Failed => {
+                None
+            }
+        }
+    }
+
+    /// When there is something to do about it.
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        match self {
+            Self::Stopping { stop, .. } => stop.deadline(),
+            Self::Pausing { until } => Some(*until),
             Self::Done | Self::Due | Self::Running { .. } | Self::Failed => None,
         }
     }
 
-    /// When its stop has something to do.
-    pub(super) fn deadline(&self) -> Option<Instant> {
+    /// Puts everything off that is due some time.
+    pub(super) fn put_off(&mut self, time: Duration) {
         match self {
-            Self::Stopping { stop, .. } => stop.deadline(),
-            Self::Done | Self::Due | Self::Running { .. } | Self::Failed => None,
+            Self::Running { since, .. } => *since += time,
+            Self::Stopping { since, stop, .. } => {
+                *since += time;
+                stop.put_off(time);
+            }
+            Self::Pausing { until } => *until += time,
+            Self::Done | Self::Due | Self::Failed => {}
         }
     }
 }
@@ -92,10 +110,11 @@ impl Supervisor {
     pub(super) fn outdate(&mut self, now: Instant) {
         self.replace = false;
         match &mut self.build {
-            Build::Done | Build::Due | Build::Failed => {
+            Build::Done | Build::Failed => {
                 self.in_vain += u32::from(self.in_vain >= SPACED_AT);
                 self.build = Build::Due;
             }
+            Build::Due | Build::Pausing { .. } => self.build = Build::Due,
             Build::Running { .. } => {
                 self.stop_build(now, After::Again, StopReason::Change);
                 self.in_vain += 1;
@@ -114,8 +133,9 @@ impl Supervisor {
         let Build::Running { since, .. } = self.build else {
             return None;
         };
-        let doubled = 1 << self.in_vain.checked_sub(SPACED_AT)?.min(5);
-        Some(since + (SPACING_MIN * doubled).min(SPACING_MAX))
+        // However long it takes, some day it has the time.
+        let doubled = 1 << self.in_vain.checked_sub(SPACED_AT)?.min(16);
+        Some(since + SPACING_MIN * doubled)
     }
 
     /// Names what keeps coming while something is being built.
@@ -128,18 +148,23 @@ impl Supervisor {
 
     /// Does the next thing on the way to a start, if nothing stands against it any more.
     pub(super) fn go_on(&mut self, now: Instant) {
+        if matches!(self.state, State::Ending { .. } | State::Finished) {
+            return;
+        }
         let is_loop = self.policy.build && self.burst.as_ref().is_some_and(Burst::is_spaced);
         if !self.burst_is_over() && !is_loop {
             return;
         }
         match (self.build, &mut self.state) {
             (Build::Due, _) => self.begin_build(now),
-            (Build::Running { .. } | Build::Stopping { .. }, _) => {}
+            (Build::Running { .. } | Build::Stopping { .. } | Build::Pausing { .. }, _) => {}
             // There is nothing that could be started.
-            (Build::Failed, State::Settling) => self.state = State::Waiting,
-            (Build::Done, State::Settling) => self.spawn(now, self.reason()),
+            (Build::Failed, State::Settling) if self.policy.watching => {
+                self.state = State::Waiting;
+            }
+            (Build::Done | Build::Failed, State::Settling) => self.start_built(now),
             (Build::Done, State::Waiting | State::BackingOff { .. }) if self.replace => {
-                self.spawn(now, self.reason());
+                self.start_built(now);
             }
             (Build::Done, State::Running { run, .. }) if self.replace => {
                 let (run, by_hand) = (*run, self.by_hand && self.changes.len() == 0);
@@ -170,9 +195,19 @@ impl Supervisor {
         }
     }
 
+    /// Starts what there is. New code has new chances.
+    fn start_built(&mut self, now: Instant) {
+        if self.policy.build {
+            self.budget.restore();
+        }
+        self.spawn(now, self.reason());
+    }
+
     /// Why the next run starts.
     fn reason(&self) -> StartReason {
-        if self.run == RunId(0) && self.changes.len() == 0 {
+        if self.by_hand && self.changes.len() == 0 {
+            StartReason::Manual
+        } else if self.run == RunId(0) && self.changes.len() == 0 {
             StartReason::Start
         } else {
             StartReason::Change
@@ -221,7 +256,11 @@ impl Supervisor {
                 self.actions.extend(actions);
                 true
             }
-            Build::Done | Build::Due | Build::Running { .. } | Build::Failed => {
+            Build::Done
+            | Build::Due
+            | Build::Running { .. }
+            | Build::Pausing { .. }
+            | Build::Failed => {
                 self.build = Build::Done;
                 false
             }
@@ -240,6 +279,9 @@ impl Supervisor {
         if self.build.live() != Some(emptied) {
             return;
         }
+        if let State::Ending { outcome } = self.state {
+            return self.finish(outcome);
+        }
         match self.build {
             Build::Running { since, .. }
             | Build::Stopping {
@@ -255,29 +297,51 @@ impl Supervisor {
             }
             Build::Stopping {
                 then: After::End, ..
-            } => {
-                self.build = Build::Done;
-                if let State::Ending { outcome } = self.state {
-                    self.finish(outcome);
-                }
-            }
-            Build::Done | Build::Due | Build::Failed => {}
+            } => self.build = Build::Done,
+            Build::Done | Build::Due | Build::Pausing { .. } | Build::Failed => {}
         }
     }
 
     /// The runtime hands this over before anything else, so that the state is that of the start.
-    pub(super) fn build_not_started(&mut self, failed: RunId, failure: SpawnFailure) {
-        if self.build.live() == Some(failed) {
-            let code = failure.code();
-            let next = self.fail_build();
-            self.say(Message::BuildNotStarted { failure, next });
-            self.end_if_over(next, code);
+    pub(super) fn build_not_started(&mut self, now: Instant, failed: RunId, failure: SpawnFailure) {
+        if self.build.live() != Some(failed) {
+            return;
+        }
+        let code = failure.code();
+        let next = if failure.is_transient() {
+            let pause = self.budget.pause();
+            self.build = Build::Pausing { until: now + pause };
+            NextAfterBuild::Again(pause)
+        } else {
+            self.fail_build()
+        };
+        self.say(Message::BuildNotStarted { failure, next });
+        self.end_if_over(next, code);
+    }
+
+    /// Does what is due about the build.
+    pub(super) fn build_elapsed(&mut self, now: Instant) {
+        match &mut self.build {
+            Build::Stopping { stop, .. } => {
+                let actions = stop.elapsed(now);
+                self.actions.extend(actions);
+            }
+            Build::Pausing { until } if now >= *until => {
+                self.build = Build::Due;
+                self.go_on(now);
+            }
+            Build::Done
+            | Build::Due
+            | Build::Running { .. }
+            | Build::Pausing { .. }
+            | Build::Failed => {}
         }
     }
 
     fn judge(&mut self, now: Instant, reason: ExitReason, ran: Duration) {
-        if !self.burst.as_ref().is_some_and(Burst::is_spaced) {
-            self.in_vain = 0;
+        match &mut self.burst {
+            Some(burst) if burst.is_spaced() => burst.space_no_longer_than(now + PAUSE),
+            _ => self.in_vain = 0,
         }
         if reason.is_clean() {
             self.build = Build::Done;
@@ -298,8 +362,15 @@ impl Supervisor {
         self.build = Build::Failed;
         self.by_hand = false;
         match self.state {
-            State::Running { .. } | State::BackingOff { .. } => NextAfterBuild::Stay,
-            State::Settling if !self.policy.watching => NextAfterBuild::End,
+            State::Running { .. } => NextAfterBuild::Stay,
+            State::BackingOff { .. }
+            | State::Stopping {
+                then: Then::Policy { .. },
+                ..
+            } => NextAfterBuild::Policy,
+            State::Settling if !self.policy.watching || self.ending.is_some() => {
+                NextAfterBuild::End
+            }
             State::Settling => {
                 self.state = State::Waiting;
                 NextAfterBuild::Wait

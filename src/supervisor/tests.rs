@@ -199,10 +199,66 @@ transcripts! {
             1600 emptied 0          | ·
             1700 killed 2 of build  | finish SIGINT
         ";
+        ctrl_c_in_commands_terminal_ends_both: "rwatch -b" "
+               0 armed              | 'building', build 1 before 1 start
+              10 emptied 0 of build | 'built after 10, starting', spawn 1 start
+            1000 change             | ·
+            1004 elapsed            | collect, 'a changed, building', build 2 before 2 change a
+            2004 emptied 0 of build | 'built after 1000', 'SIGTERM: change', SIGTERM 1
+            2010 change b           | ·
+            2014 elapsed            | collect, 'b +1 changed, building', build 3 before 2 change b a
+            2100 interrupted        | 'SIGINT: asked', SIGINT build 3
+            2101 killed 2           | ·
+            2110 killed 2 of build  | finish SIGINT
+        ";
+        the_policy_goes_on_beside_it: "rwatch -b -r always" "
+               0 armed              | 'building', build 1 before 1 start
+              10 emptied 0 of build | 'built after 10, starting', spawn 1 start
+            1000 emptied 3          | 'code 3 after 990: again in 100'
+            1010 change             | ·
+            1014 elapsed            | collect, 'a changed, building', build 2 before 2 change a
+            1050 emptied 1 of build | 'build 1 after 36: Policy'
+            1100 elapsed            | spawn 2 exit
+        " "rwatch -b -m 3" "
+               0 armed              | 'building', build 1 before 1 start
+              10 emptied 0 of build | 'built after 10, starting', spawn 1 start
+            1000 exited             | name daemons 1, 'SIGTERM: leftovers', SIGTERM 1
+            1010 rs                 | 'by hand', 'building', build 2 before 2 manual
+            1050 emptied 1 of build | 'build 1 after 40: Policy'
+            1100 emptied 3          | 'code 3 after 990: again in 100, 1 of 3'
+            1200 elapsed            | spawn 2 exit
+        ";
+        what_was_built_starts_although_the_budget_is_used_up: "rwatch -b -m 0 -w" "
+               0 armed              | 'building', build 1 before 1 start
+              10 emptied 0 of build | 'built after 10, starting', spawn 1 start
+            1000 change             | ·
+            1004 elapsed            | collect, 'a changed, building', build 2 before 2 change a
+            1500 emptied 3          | 'code 3 after 1490: wait'
+            1990 soft b             | ·
+            2000 emptied 0 of build | 'built after 996'
+            2010 calmed             | spawn 2 change a
+        " "rwatch -b -m 0 -w" "
+               0 armed              | 'building', build 1 before 1 start
+              10 emptied 0 of build | 'built after 10, starting', spawn 1 start
+            1000 change             | ·
+            1004 elapsed            | collect, 'a changed, building', build 2 before 2 change a
+            1500 emptied 3          | 'code 3 after 1490: wait'
+            2000 emptied 1 of build | 'build 1 after 996: End', finish 3
+        ";
+        what_cannot_start_now_is_tried_again: "rwatch -b" "
+               0 armed              | 'building', build 1 before 1 start
+               0 no memory of build | 'build 125: Again(100ms)'
+             100 elapsed            | build 2 before 1 start
+             110 emptied 0 of build | 'built after 10, starting', spawn 1 start
+             110 no memory          | '125: again in 100'
+             210 elapsed            | spawn 2 start
+             210 no memory          | '125: again in 200'
+             410 elapsed            | spawn 3 start
+        ";
         by_hand_it_is_built_too: "rwatch -b" "
                0 armed              | 'building', build 1 before 1 start
               10 emptied 0 of build | 'built after 10, starting', spawn 1 start
-            1000 rs                 | 'by hand', 'building', build 2 before 2 change
+            1000 rs                 | 'by hand', 'building', build 2 before 2 manual
             2000 emptied 0 of build | 'built after 1000', 'SIGTERM: by hand', SIGTERM 1
             2100 emptied 0          | spawn 2 manual
         ";
@@ -783,7 +839,7 @@ transcripts! {
             1200 resumed   | ·
         ";
         ctrl_z_stops_everybody: "rwatch" "
-            1000 suspended, ctrl-z | suspend 1, suspend 1
+            1000 suspended, ctrl-z | suspend, suspend
             1100 ctrl-z of 2       | ·
             1200 emptied 0         | 'code 0 after 1200: wait'
             1300 suspended, ctrl-z | suspend

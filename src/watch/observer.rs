@@ -33,7 +33,7 @@ const HEAD_START: Duration = Duration::from_millis(4);
 const FEW: usize = 1000;
 
 /// For so long after the start nobody takes the processor from COMMAND to read the times of files.
-const LEARN_AFTER: Duration = Duration::from_millis(20);
+const LEARN_AFTER: Duration = Duration::from_millis(2);
 
 /// It is COMMAND's turn, too, when it has just been told to stop: its events are folded so much later,
 /// unless they are so many.
@@ -207,7 +207,12 @@ impl<R: Fn(Report)> Observer<R> {
     /// Watches the roots for the first time.
     fn set_up(&mut self) -> anyhow::Result<()> {
         for root in self.filter.roots() {
-            if let Err(error) = fs::metadata(&root.path)
+            let there = fs::metadata(&root.path).and_then(|meta| {
+                // COMMAND is not to start, and be ended for it.
+                let listed = meta.is_dir().then(|| fs::read_dir(&root.path));
+                listed.transpose()
+            });
+            if let Err(error) = there
                 && error.kind() != io::ErrorKind::NotFound
             {
                 return Err(cannot_watch(&root.name, &error));
@@ -234,7 +239,9 @@ impl<R: Fn(Report)> Observer<R> {
         if let Some(contents) = &mut self.contents {
             contents.arm();
         }
-        self.tree.stands(since);
+        for path in self.tree.stands(since) {
+            self.happened(EventKind::Remove(RemoveKind::Folder), path);
+        }
         if since.is_none() {
             self.event(Event::Armed);
             // It is COMMAND's turn. What was missed, however, is to be found at once.
@@ -659,7 +666,8 @@ impl<R: Fn(Report)> Observer<R> {
         }
         let more = !self.batch.events.is_empty();
         self.flush();
-        if (held || more) && !order {
+        // What was missed at the start belongs to one burst.
+        if (held || more || self.tree.is_behind()) && !order {
             return self.event(Event::Unsettled);
         }
         let burst = std::mem::take(&mut self.burst);

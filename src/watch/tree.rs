@@ -11,7 +11,7 @@ use std::hash::{Hash as _, Hasher as _};
 use std::io;
 use std::os::unix::fs::{DirEntryExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use nix::time::{ClockId, clock_gettime};
 use notify::{ErrorKind, PathOp, RecommendedWatcher, Watcher as _};
@@ -37,6 +37,8 @@ pub(super) struct Tree {
     since: Option<i64>,
     /// Whether these stand.
     stands: bool,
+    /// The directories that went away before they were watched.
+    vanished: Vec<PathBuf>,
 }
 
 /// So many watches are asked for at once.
@@ -92,14 +94,23 @@ impl Tree {
             closed: HashSet::new(),
             since: None,
             stands: false,
+            vanished: Vec::new(),
         }
     }
 
     /// Takes in that the watches of the start stand, and since when they were needed, if that was
-    /// earlier. What they missed is found when the times of the files are read.
-    pub(super) fn stands(&mut self, since: Option<i64>) {
+    /// earlier. What they missed: directories that are gone; of files it is found when their times are
+    /// read.
+    pub(super) fn stands(&mut self, since: Option<i64>) -> Vec<PathBuf> {
         self.since = since;
         self.stands = true;
+        let vanished = std::mem::take(&mut self.vanished);
+        since.map_or_else(Vec::new, |_| vanished)
+    }
+
+    /// Whether more of what they missed may be found.
+    pub(super) fn is_behind(&self) -> bool {
+        self.since.is_some() && !self.unstamped.is_empty()
     }
 
     /// Watches `starts` and every directory below that counts, level by level; calls `found` for
@@ -143,6 +154,7 @@ impl Tree {
                         }
                         Err(error) if error.kind() == io::ErrorKind::NotFound => {
                             self.dirs.remove(&path);
+                            self.vanished(path);
                         }
                         Err(error) => {
                             self.poller.remove(&path);
@@ -174,6 +186,13 @@ impl Tree {
     /// Whether the kernel tells what happens below `path`, as far as that is known beforehand.
     pub(super) fn is_told_of(&self, path: &Path) -> bool {
         !self.poller.must(path) && poll::silent_fs(path).is_none()
+    }
+
+    /// Takes in that a directory is gone that was there when its parent was listed.
+    fn vanished(&mut self, path: PathBuf) {
+        if !self.stands {
+            self.vanished.push(path);
+        }
     }
 
     /// Finds out which of these are on file systems that tell nothing.
@@ -220,14 +239,15 @@ impl Tree {
                 // Gone in the meantime, or not for us.
                 kind => {
                     level.retain(|dir| *dir != path);
-                    if let ErrorKind::Io(error) = kind
-                        && error.kind() != io::ErrorKind::NotFound
-                    {
-                        self.closed.insert(path.clone());
-                        problems.push(Problem {
-                            path,
-                            why: Why::Io(error),
-                        });
+                    match kind {
+                        ErrorKind::Io(error) if error.kind() != io::ErrorKind::NotFound => {
+                            self.closed.insert(path.clone());
+                            problems.push(Problem {
+                                path,
+                                why: Why::Io(error),
+                            });
+                        }
+                        _ => self.vanished(path),
                     }
                 }
             }
@@ -478,15 +498,19 @@ impl Tree {
     /// Reads the times of the files in one more directory, and calls `seen` for each of them. What
     /// the watches of the start missed in it; none if there was no directory left to read.
     pub(super) fn stamp_one(&mut self, mut seen: impl FnMut(PathBuf)) -> Option<Vec<PathBuf>> {
-        let path = self.unstamped.pop()?;
+        let Some(path) = self.unstamped.pop() else {
+            self.since = None;
+            return None;
+        };
         let mut missed = Vec::new();
         let (Some(dir), Ok(entries)) = (self.dirs.get_mut(&path), fs::read_dir(&path)) else {
             return Some(missed);
         };
         let window = self.since.zip(dir.watched);
-        let was_missed = |meta: &fs::Metadata| {
-            window.is_some_and(|(since, watched)| (since..=watched).contains(&ctime(meta)))
-        };
+        let is_within =
+            |time: i64| window.is_some_and(|(since, watched)| (since..=watched).contains(&time));
+        // A change of the mode looks the same: better one restart too many than a change lost.
+        let was_missed = |meta: &fs::Metadata| is_within(ctime(meta));
         let is_other = fs::symlink_metadata(&path).is_ok_and(|meta| was_missed(&meta));
         let mut explained = false;
         for entry in entries.flatten() {
@@ -495,7 +519,8 @@ impl Tree {
                 continue;
             }
             let Ok(meta) = entry.metadata() else { continue };
-            explained |= was_missed(&meta);
+            // Something that does not count was made in it.
+            explained |= is_other && birth(&meta).is_some_and(is_within);
             let Some(stamp) = stamp else { continue };
             seen(entry.path());
             // What happened to one that has a time by now has been told.
@@ -507,7 +532,7 @@ impl Tree {
             // Another time may be that of a change which is still to be told.
         }
         // Something in it was removed, or it was moved here.
-        if is_other && !explained {
+        if is_other && !explained && missed.is_empty() {
             missed.push(path);
         }
         Some(missed)
@@ -537,6 +562,12 @@ fn mtime(meta: &fs::Metadata) -> i64 {
 /// The time of the last change to the inode, in nanoseconds since 1970.
 pub(super) fn ctime(meta: &fs::Metadata) -> i64 {
     nanos(meta.ctime(), meta.ctime_nsec())
+}
+
+/// When it was made, in nanoseconds since 1970, where the file system knows.
+fn birth(meta: &fs::Metadata) -> Option<i64> {
+    let since = meta.created().ok()?.duration_since(UNIX_EPOCH).ok()?;
+    i64::try_from(since.as_nanos()).ok()
 }
 
 fn nanos(seconds: i64, nanos: i64) -> i64 {

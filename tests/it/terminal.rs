@@ -377,6 +377,16 @@ fn after_bg_and_fg_command_gets_the_terminal_again() {
 }
 
 #[test]
+fn a_build_leaves_the_terminal_to_command() {
+    let mut terminal = start_in_shell("-b 'test ! -e no.js'", "lines");
+    is_handed_over(&mut terminal);
+    terminal.save("no.js", "");
+    terminal.says("`test ! -e no.js` exited with code 1 after *, the old run stays");
+    terminal.types("x\n");
+    terminal.sees("line \"x\"");
+}
+
+#[test]
 fn what_is_stopped_can_be_ended() {
     for words in ["", "lines", "keys"] {
         // Who asks for the terminal in the background is stopped again, perhaps before it hears of

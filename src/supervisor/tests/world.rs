@@ -312,7 +312,7 @@ impl<'a> World<'a> {
                 self.die(run, Some(self.child().dies));
                 self.life = Life::Killed;
             }
-            Action::Look { .. } | Action::Suspend { .. } => {}
+            Action::Look { .. } | Action::Suspend => {}
             Action::Lend { run } | Action::NameDaemons { run } => self.die(run, None),
             Action::Relay { run, .. } | Action::NameRemaining { run, .. } => self.die(run, None),
             Action::Collect { order } => {
