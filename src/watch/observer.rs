@@ -10,6 +10,7 @@ use std::io;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::anyhow;
@@ -39,6 +40,11 @@ const LEARN_AFTER: Duration = Duration::from_millis(2);
 /// unless they are so many.
 const FOLD_AFTER: Duration = Duration::from_millis(1);
 const UNFOLDED_MAX: usize = 100;
+
+/// A burst of more events is a long one. Most of what it costs is that threads wake each other, some
+/// for every file: so it is looked at so often, and no more.
+const LONG: usize = 100;
+const REST: Duration = Duration::from_millis(1);
 
 /// So many ignored paths are remembered as named.
 const NOTED_MAX: usize = 1000;
@@ -94,6 +100,8 @@ struct Burst {
     same: HashSet<PathBuf>,
     /// What was reported of it: soft changes alone, or certain ones.
     reported: Reported,
+    /// How many events of it count.
+    events: usize,
 }
 
 /// What was reported of a burst.
@@ -163,6 +171,7 @@ impl<R: Fn(Report)> Observer<R> {
     /// The next message. Whenever there is none, what came in so far is reported; then there is
     /// time to read the times of files.
     fn next(&mut self, inbox: &Receiver<Message>) -> Option<Message> {
+        let mut rested = false;
         loop {
             match inbox.try_recv() {
                 Ok(message) => return Some(message),
@@ -170,6 +179,12 @@ impl<R: Fn(Report)> Observer<R> {
                 Err(TryRecvError::Empty) => {}
             }
             self.flush();
+            if self.burst.events > LONG && !rested {
+                // Nobody wakes who is not waiting.
+                thread::sleep(REST);
+                rested = true;
+                continue;
+            }
             if self.learn_at.is_none() && self.learn() {
                 continue;
             }
@@ -616,6 +631,7 @@ impl<R: Fn(Report)> Observer<R> {
             Reported::Soft
         };
         self.burst.reported = self.burst.reported.max(reported);
+        self.burst.events += batch.events.len();
         self.event(Event::Changed(Activity {
             certain,
             hold,
