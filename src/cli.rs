@@ -169,8 +169,8 @@ pub struct Args {
 
     /// Shell command that must succeed before COMMAND is replaced
     ///
-    /// By `sh -c`, for example -b 'cargo build'. COMMAND stays up until it has succeeded, and also if
-    /// it fails. A change meanwhile stops it and starts it anew.
+    /// By `sh -c`, for example -b 'cargo build'. COMMAND stays up until the build has succeeded, and
+    /// also if that fails. A change meanwhile stops the build and begins it anew.
     #[arg(
         short,
         long,

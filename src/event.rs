@@ -13,7 +13,8 @@ use nix::sys::signal::Signal;
 /// One fact that the supervisor has to decide on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
-    /// The watches stand; from now on no change is missed.
+    /// From now on no change is missed: the watches stand, or, on a large tree, what changes before they
+    /// do is found by comparison.
     Armed,
     /// Watched files changed, or are being changed.
     Changed(Activity),

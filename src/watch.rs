@@ -62,7 +62,7 @@ pub struct Watch {
 }
 
 impl Watch {
-    /// Starts to watch. [`Event::Armed`] tells when the watches stand.
+    /// Starts to watch. [`Event::Armed`] tells from when on no change is missed.
     ///
     /// # Errors
     /// If there can be no thread for it.

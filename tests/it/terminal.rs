@@ -507,6 +507,9 @@ fn in_the_background_it_leaves_the_terminal_alone() {
     assert_eq!(terminal.modes(), before);
     terminal.types("q\n");
     terminal.sees("q: command not found");
+    // A shell that is gone before it has told its job that the terminal is gone tells nobody.
+    terminal.types("kill %rwatch; wait; echo gone $((1 + 1))\n");
+    terminal.sees("gone 2");
 }
 
 #[test]
