@@ -140,7 +140,7 @@ impl Tree {
                 if cfg!(target_os = "linux") || first {
                     self.watch(&mut batch, false, &mut problems);
                 }
-                let watched = (!self.stands).then(now);
+                let watched = (!self.stands).then(by_now);
                 for path in batch {
                     match self.list(&path, filter, &mut below, &mut found) {
                         Ok(dir) => {
@@ -582,5 +582,16 @@ pub(super) fn now() -> i64 {
     let clock = ClockId::CLOCK_REALTIME_COARSE;
     #[cfg(not(target_os = "linux"))]
     let clock = ClockId::CLOCK_REALTIME;
+    read(clock)
+}
+
+/// The time of day by a clock that does not tick slowly: what happened before this has this time or
+/// an earlier one. Since Linux 6.13 files that are looked at have fine times ("multigrain
+/// timestamps").
+fn by_now() -> i64 {
+    read(ClockId::CLOCK_REALTIME)
+}
+
+fn read(clock: ClockId) -> i64 {
     clock_gettime(clock).map_or(0, |now| nanos(now.tv_sec(), now.tv_nsec()))
 }
