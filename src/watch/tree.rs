@@ -39,8 +39,13 @@ pub(super) struct Tree {
     stands: bool,
     /// The directories that went away before they were watched.
     vanished: Vec<PathBuf>,
+    /// How many files' times were read at once.
+    stamped: usize,
 }
 
+/// The times of so many files are read before COMMAND starts: then there is no doubt whether it has
+/// changed them, or only their modes. Those of more would keep it waiting.
+const STAMPED_MAX: usize = 1000;
 /// So many watches are asked for at once.
 const BATCH: usize = 256;
 
@@ -95,6 +100,7 @@ impl Tree {
             since: None,
             stands: false,
             vanished: Vec::new(),
+            stamped: 0,
         }
     }
 
@@ -293,7 +299,11 @@ impl Tree {
                 dir.dirs.insert(name_hash(&entry), ino);
                 below.push(entry);
             } else {
-                dir.files.insert(name_hash(&entry), None);
+                let at_once = !self.stands && self.stamped < STAMPED_MAX;
+                let meta = at_once.then(|| fs::symlink_metadata(&entry).ok());
+                self.stamped += usize::from(at_once);
+                let stamp = meta.flatten().map(|meta| mtime(&meta));
+                dir.files.insert(name_hash(&entry), stamp);
                 found(entry);
             }
         }
