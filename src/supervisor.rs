@@ -847,6 +847,7 @@ impl Supervisor {
 
     fn finish(&mut self, outcome: Outcome) {
         self.state = State::Finished;
+        self.build = Build::Done;
         self.burst = None;
         self.actions.push(Action::Finish(outcome));
     }
