@@ -4,7 +4,8 @@
 //! COMMAND any more. A change stops the build, which knows nothing of it, and when the burst is
 //! over everything is built anew; only what has been built replaces COMMAND. The invariant: but for
 //! restarts after exits, which start what there is, COMMAND starts only when the latest build has
-//! succeeded and nothing has changed since that began.
+//! succeeded and nothing has changed since that began. A build that changes what is watched would
+//! never get there: after some that were stopped for it the next ones are left time to end.
 
 use std::time::{Duration, Instant};
 
