@@ -242,8 +242,12 @@ impl Terminal {
     /// Waits until somebody else than `group` has the terminal.
     #[track_caller]
     pub(super) fn is_handed_over_by(&mut self, group: Pid) {
+        // And until whoever got it was woken: SIGCONT takes a Ctrl-Z that came before away with it
+        // (signal(7)).
         self.until("the terminal is handed over", |terminal| {
-            terminal.foreground() != group
+            let front = terminal.foreground();
+            let process = PathBuf::from(format!("/proc/{front}"));
+            front != group && state(&process) != Some('T')
         });
     }
 
