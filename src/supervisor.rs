@@ -306,8 +306,6 @@ pub struct Supervisor {
     builds: u64,
     /// How many of them in a row were stopped by a change.
     in_vain: u32,
-    /// Whether something was built that no run is of.
-    replace: bool,
     actions: Vec<Action>,
 }
 
@@ -335,7 +333,6 @@ impl Supervisor {
             build: Build::Done,
             builds: 0,
             in_vain: 0,
-            replace: false,
             actions: Vec::new(),
         }
     }
@@ -560,9 +557,7 @@ impl Supervisor {
         }
         // A restart for what had changed before may have waited for nothing but this, or the end.
         match self.ending {
-            Some(reason)
-                if self.state == State::Settling && !self.build.is_pending() && !self.replace =>
-            {
+            Some(reason) if self.state == State::Settling && !self.build.is_pending() => {
                 self.finish(Outcome::Code(reason.code()));
             }
             Some(_) | None => self.go_on(now),
@@ -707,9 +702,6 @@ impl Supervisor {
                 }
                 Then::Policy { ran } => self.follow_policy(now, reason, ran),
                 Then::End(outcome) if self.build.live().is_some() => {
-                    if self.build.stop().is_none() {
-                        self.end_build(now, outcome == Outcome::Signal(Signal::SIGINT));
-                    }
                     self.state = State::Ending { outcome };
                 }
                 Then::End(outcome) => self.finish(outcome),
@@ -818,7 +810,7 @@ impl Supervisor {
 
     fn spawn(&mut self, now: Instant, reason: StartReason) {
         // Why there is a build is for the start that has it.
-        let old = reason == StartReason::Exit && self.build != Build::Done;
+        let old = reason == StartReason::Exit && !matches!(self.build, Build::Done | Build::Built);
         // What changed in the meantime is the better reason.
         let by_hand = !old && std::mem::take(&mut self.by_hand) && self.changes.len() == 0;
         let reason = if by_hand { StartReason::Manual } else { reason };
@@ -831,7 +823,9 @@ impl Supervisor {
             run: self.run,
             since: now,
         };
-        self.replace = false;
+        if self.build == Build::Built {
+            self.build = Build::Done;
+        }
         let changes = if old {
             Changes::default()
         } else {

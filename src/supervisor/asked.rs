@@ -19,9 +19,6 @@ impl Supervisor {
     /// signal.
     pub(super) fn end(&mut self, now: Instant, outcome: Outcome) {
         let ctrl_c = outcome == Outcome::Signal(Signal::SIGINT);
-        if self.state == State::Finished {
-            return;
-        }
         let building = self.end_build(now, ctrl_c);
         match &mut self.state {
             State::Arming | State::Waiting | State::Settling | State::BackingOff { .. } => {
@@ -219,23 +216,14 @@ impl Supervisor {
         self.say(Message::ByHand);
         if !self.build.is_pending() {
             self.build = Build::Due;
-            self.replace = false;
             self.say(Message::Building);
         }
         self.go_on(now);
     }
 
     pub(super) fn relayed(&mut self, signal: Signal) {
-        match self.state {
-            State::Running { run, .. } | State::Stopping { run, .. } => {
-                self.actions.push(Action::Relay { run, signal });
-            }
-            State::Arming
-            | State::Waiting
-            | State::Settling
-            | State::BackingOff { .. }
-            | State::Ending { .. }
-            | State::Finished => {}
+        if let Some(run) = self.live() {
+            self.actions.push(Action::Relay { run, signal });
         }
     }
 }

@@ -26,8 +26,10 @@ const PAUSE: Duration = Duration::from_secs(30);
 /// The build that has to succeed before COMMAND is started or replaced.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Build {
-    /// Nothing is to be built: it has been, or it never is.
+    /// Nothing is to be built: it has been, and COMMAND was started from it, or it never is.
     Done,
+    /// It has been built, and COMMAND is to be started from it.
+    Built,
     /// Something is to be built, as soon as the burst is over.
     Due,
     /// It is being built.
@@ -57,29 +59,16 @@ pub(super) enum After {
 }
 
 impl Build {
-    /// Whether something is being built, or will be.
+    /// Whether something is being built, or will be, or waits to be started.
     pub(super) fn is_pending(&self) -> bool {
-        match self {
-            Self::Due | Self::Running { .. } | Self::Stopping { .. } | Self::Pausing { .. } => true,
-            Self::Done | Self::Failed => false,
-        }
+        !matches!(self, Self::Done | Self::Failed)
     }
 
     /// The run of the build that is not over.
     pub(super) fn live(&self) -> Option<RunId> {
         match self {
             Self::Running { run, .. } | Self::Stopping { run, .. } => Some(*run),
-            Self::Done | Self::Due | Self::Pausing { .. } | Self::Failed => None,
-        }
-    }
-
-    /// Its stop, if it is being stopped.
-    pub(super) fn stop(&mut self) -> Option<&mut Stop> {
-        match self {
-            Self::Stopping { stop, .. } => Some(stop),
-            Self::Done | Self::Due | Self::Running { .. } | Self::Pausing { .. } | Self::Failed => {
-                None
-            }
+            Self::Done | Self::Built | Self::Due | Self::Pausing { .. } | Self::Failed => None,
         }
     }
 
@@ -88,7 +77,7 @@ impl Build {
         match self {
             Self::Stopping { stop, .. } => stop.deadline(),
             Self::Pausing { until } => Some(*until),
-            Self::Done | Self::Due | Self::Running { .. } | Self::Failed => None,
+            Self::Done | Self::Built | Self::Due | Self::Running { .. } | Self::Failed => None,
         }
     }
 
@@ -101,7 +90,7 @@ impl Build {
                 stop.put_off(time);
             }
             Self::Pausing { until } => *until += time,
-            Self::Done | Self::Due | Self::Failed => {}
+            Self::Done | Self::Built | Self::Due | Self::Failed => {}
         }
     }
 }
@@ -109,9 +98,8 @@ impl Build {
 impl Supervisor {
     /// Takes in that what was built, or is being built, is out of date.
     pub(super) fn outdate(&mut self, now: Instant) {
-        self.replace = false;
         match &mut self.build {
-            Build::Done | Build::Failed => {
+            Build::Done | Build::Built | Build::Failed => {
                 self.in_vain += u32::from(self.in_vain >= SPACED_AT);
                 self.build = Build::Due;
             }
@@ -149,9 +137,6 @@ impl Supervisor {
 
     /// Does the next thing on the way to a start, if nothing stands against it any more.
     pub(super) fn go_on(&mut self, now: Instant) {
-        if matches!(self.state, State::Ending { .. } | State::Finished) {
-            return;
-        }
         let is_loop = self.policy.build && self.burst.as_ref().is_some_and(Burst::is_spaced);
         if !self.burst_is_over() && !is_loop {
             return;
@@ -163,28 +148,29 @@ impl Supervisor {
             (Build::Failed, State::Settling) if self.policy.watching => {
                 self.state = State::Waiting;
             }
-            (Build::Done | Build::Failed, State::Settling) => self.start_built(now),
-            (Build::Done, State::Waiting | State::BackingOff { .. }) if self.replace => {
+            (Build::Done | Build::Failed, State::Settling)
+            | (Build::Built, State::Settling | State::Waiting | State::BackingOff { .. }) => {
                 self.start_built(now);
             }
-            (Build::Done, State::Running { run, .. }) if self.replace => {
-                let (run, by_hand) = (*run, self.by_hand && self.changes.len() == 0);
-                let why = if by_hand {
-                    StopReason::ByHand
-                } else {
-                    StopReason::Change
+            (Build::Built, State::Running { run, .. }) => {
+                let run = *run;
+                let why = match self.reason() {
+                    StartReason::Manual => StopReason::ByHand,
+                    StartReason::Start | StartReason::Change | StartReason::Exit => {
+                        StopReason::Change
+                    }
                 };
                 self.stop(now, run, Then::Restart, why);
             }
             (
-                Build::Done,
+                Build::Built,
                 State::Stopping {
                     then: then @ Then::Policy { .. },
                     ..
                 },
-            ) if self.replace => *then = Then::Restart,
+            ) => *then = Then::Restart,
             (
-                Build::Done | Build::Failed,
+                Build::Done | Build::Built | Build::Failed,
                 State::Arming
                 | State::Waiting
                 | State::BackingOff { .. }
@@ -258,6 +244,7 @@ impl Supervisor {
                 true
             }
             Build::Done
+            | Build::Built
             | Build::Due
             | Build::Running { .. }
             | Build::Pausing { .. }
@@ -299,7 +286,7 @@ impl Supervisor {
             Build::Stopping {
                 then: After::End, ..
             } => self.build = Build::Done,
-            Build::Done | Build::Due | Build::Pausing { .. } | Build::Failed => {}
+            Build::Done | Build::Built | Build::Due | Build::Pausing { .. } | Build::Failed => {}
         }
     }
 
@@ -332,6 +319,7 @@ impl Supervisor {
                 self.go_on(now);
             }
             Build::Done
+            | Build::Built
             | Build::Due
             | Build::Running { .. }
             | Build::Pausing { .. }
@@ -345,8 +333,7 @@ impl Supervisor {
             _ => self.in_vain = 0,
         }
         if reason.is_clean() {
-            self.build = Build::Done;
-            self.replace = true;
+            self.build = Build::Built;
             self.say(Message::Built {
                 ran,
                 first: self.run == RunId(0),
