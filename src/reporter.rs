@@ -167,27 +167,18 @@ impl Reporter {
     fn message(&self, message: &Message) -> (Tone, String) {
         let command = &self.command;
         match message {
-            Message::Starting => (Tone::Start, format!("starting `{command}`")),
+            Message::Starting => (Tone::Start, self.begin_text(Begin::Start)),
             Message::Postponed => (
                 Tone::Plain,
                 format!("waiting for changes before the start of `{command}`"),
             ),
             Message::Changed { path, more, what } => {
-                let then = match what {
-                    Begin::Start => format!("starting `{command}`"),
-                    Begin::Restart => "restarting".to_owned(),
-                    Begin::Build => format!("building with `{}`", self.build),
-                };
-                let changed = changed_text(path, *more);
+                let (changed, then) = (changed_text(path, *more), self.begin_text(*what));
                 (Tone::Start, format!("{changed} changed, {then}"))
             }
-            Message::Building => (Tone::Start, format!("building with `{}`", self.build)),
-            Message::Built { ran, first } => {
-                let then = if *first {
-                    format!("starting `{command}`")
-                } else {
-                    "restarting".to_owned()
-                };
+            Message::Building => (Tone::Start, self.begin_text(Begin::Build)),
+            Message::Built { ran, what } => {
+                let then = self.begin_text(*what);
                 (Tone::Start, format!("built after {}, {then}", span(*ran)))
             }
             Message::BuildFailed { reason, ran, next } => {
@@ -253,6 +244,14 @@ impl Reporter {
             ),
             Message::NoKey => (Tone::Answer, "no such key; h lists the keys".to_owned()),
             Message::Killing => (Tone::Plain, "sending SIGKILL".to_owned()),
+        }
+    }
+
+    fn begin_text(&self, what: Begin) -> String {
+        match what {
+            Begin::Start => format!("starting `{}`", self.command),
+            Begin::Restart => "restarting".to_owned(),
+            Begin::Build => format!("building with `{}`", self.build),
         }
     }
 

@@ -92,7 +92,7 @@ pub enum Message {
     /// The build starts, on a line of its own.
     Building,
     /// The build succeeded: COMMAND starts, or restarts, if nothing changes any more.
-    Built { ran: Duration, first: bool },
+    Built { ran: Duration, what: Begin },
     /// The build failed, and what follows.
     BuildFailed {
         reason: ExitReason,
@@ -140,7 +140,7 @@ pub enum Message {
     Joined { path: PathBuf, more: usize },
 }
 
-/// What follows a change.
+/// What begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Begin {
     /// The first start.
@@ -859,12 +859,20 @@ impl Supervisor {
             self.say(Message::Changed {
                 path,
                 more,
-                what: match self.run {
-                    _ if self.policy.build => Begin::Build,
-                    RunId(0) => Begin::Start,
-                    _ => Begin::Restart,
+                what: if self.policy.build {
+                    Begin::Build
+                } else {
+                    self.begin()
                 },
             });
+        }
+    }
+
+    /// What the next start is.
+    fn begin(&self) -> Begin {
+        match self.run {
+            RunId(0) => Begin::Start,
+            _ => Begin::Restart,
         }
     }
 

@@ -334,10 +334,8 @@ impl Supervisor {
         }
         if reason.is_clean() {
             self.build = Build::Built;
-            self.say(Message::Built {
-                ran,
-                first: self.run == RunId(0),
-            });
+            let what = self.begin();
+            self.say(Message::Built { ran, what });
             return self.go_on(now);
         }
         let next = self.fail_build();

@@ -312,17 +312,11 @@ fn said(message: &Message) -> String {
         Message::Starting => "starting".to_owned(),
         Message::Postponed => "postponed".to_owned(),
         Message::Changed { path, more, what } => {
-            let then = match what {
-                Begin::Start => ", starting",
-                Begin::Restart => "",
-                Begin::Build => ", building",
-            };
-            format!("{} changed{then}", files(path, more))
+            format!("{} changed{}", files(path, more), begun(*what))
         }
         Message::Building => "building".to_owned(),
-        Message::Built { ran, first } => {
-            let then = if *first { ", starting" } else { "" };
-            format!("built after {}{then}", ran.as_millis())
+        Message::Built { ran, what } => {
+            format!("built after {}{}", ran.as_millis(), begun(*what))
         }
         Message::BuildFailed { reason, ran, next } => {
             let code = reason.code();
@@ -358,6 +352,14 @@ fn said(message: &Message) -> String {
         Message::Help => "help".to_owned(),
         Message::NoKey => "no key".to_owned(),
         Message::Killing => "killing".to_owned(),
+    }
+}
+
+fn begun(what: Begin) -> &'static str {
+    match what {
+        Begin::Start => ", starting",
+        Begin::Restart => "",
+        Begin::Build => ", building",
     }
 }
 
