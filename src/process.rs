@@ -178,36 +178,30 @@ impl Processes {
         self.programs.build.is_some()
     }
 
-    /// Starts COMMAND in a process group of its own.
+    /// Starts COMMAND, or the build before this run of it, in a process group of its own. Standard
+    /// input is for COMMAND to read.
     pub fn spawn(
-        &mut self,
-        id: RunId,
-        reason: StartReason,
-        changes: &Changes,
-    ) -> Result<i32, SpawnFailure> {
-        let launch = self.programs.command.clone();
-        let name = launch::unique(id);
-        let command = launch.command(id, &name, reason, changes)?;
-        let started = self.start(id, name, command);
-        started.map_err(|error| launch.diagnose(&error))
-    }
-
-    /// Starts the build before a run of COMMAND, in a process group of its own. It has no standard
-    /// input: that is for COMMAND to read.
-    pub fn build(
         &mut self,
         id: RunId,
         before: RunId,
         reason: StartReason,
         changes: &Changes,
     ) -> Result<i32, SpawnFailure> {
-        let launch = self.programs.build.clone();
-        let launch = launch.expect("the policy has a build only if there is one");
         let name = launch::unique(id);
-        let mut command = launch.command(before, &name, reason, changes)?;
-        command.stdin(Stdio::null());
+        let mut command = self.launch(id).command(before, &name, reason, changes)?;
+        if id.is_build() {
+            command.stdin(Stdio::null());
+        }
         let started = self.start(id, name, command);
-        started.map_err(|error| launch.diagnose(&error))
+        started.map_err(|error| self.launch(id).diagnose(&error))
+    }
+
+    /// What is started as this run.
+    fn launch(&self, id: RunId) -> &Launch {
+        match &self.programs.build {
+            Some(build) if id.is_build() => build,
+            Some(_) | None => &self.programs.command,
+        }
     }
 
     /// `process_group` and everything else that is set here keep to what `posix_spawn` can do:

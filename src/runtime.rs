@@ -143,7 +143,7 @@ impl World<'_> {
                 if reason == StartReason::Exit || !self.processes.build_first() {
                     self.reporter.clear();
                 }
-                match self.processes.spawn(run, reason, &changes) {
+                match self.processes.spawn(run, run, reason, &changes) {
                     Ok(pid) => self.reporter.spawned(run, reason, &changes, pid),
                     Err(failure) => return vec![Event::NotStarted { run, failure }],
                 }
@@ -155,7 +155,7 @@ impl World<'_> {
                 changes,
             } => {
                 self.reporter.clear();
-                if let Err(failure) = self.processes.build(run, before, reason, &changes) {
+                if let Err(failure) = self.processes.spawn(run, before, reason, &changes) {
                     return vec![Event::NotStarted { run, failure }];
                 }
             }
