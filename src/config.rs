@@ -181,13 +181,7 @@ fn watch(args: &Args, env: &Env) -> anyhow::Result<Option<WatchSpec>> {
             .collect::<Result<Vec<_>, _>>()?,
     };
     // COMMAND is made of them, too.
-    for file in &args.env_file {
-        roots.push(Root {
-            name: file.to_string_lossy().into_owned(),
-            path: cleaned(&env.dir.join(file)),
-            glob: None,
-        });
-    }
+    roots.extend(args.env_file.iter().map(|file| literal(file, &env.dir)));
     let mut flags = GitignoreBuilder::new(&env.dir);
     for pattern in &args.ignore {
         flags.add_line(None, pattern).map_err(|error| {
@@ -221,20 +215,16 @@ fn watch(args: &Args, env: &Env) -> anyhow::Result<Option<WatchSpec>> {
 /// A path that exists is that path, whatever is in its name; else it is a glob if it looks like
 /// one, else a path that does not exist yet.
 fn root(typed: &Path, dir: &Path) -> anyhow::Result<Root> {
-    let name = typed.to_string_lossy().into_owned();
     if typed.as_os_str().is_empty() {
         return Err(usage(
             "invalid value '' for '--watch <PATH>': a path is not empty; `.` is the current directory",
         ));
     }
-    let literal = dir.join(typed);
-    if literal.symlink_metadata().is_ok() || !is_special(typed.as_os_str()) {
-        return Ok(Root {
-            name,
-            path: cleaned(&literal),
-            glob: None,
-        });
+    let is_there = dir.join(typed).symlink_metadata().is_ok();
+    if is_there || !is_special(typed.as_os_str()) {
+        return Ok(literal(typed, dir));
     }
+    let name = typed.to_string_lossy().into_owned();
     let is_plain = |part: &Component<'_>| !is_special(part.as_os_str());
     let base: PathBuf = typed.components().take_while(is_plain).collect();
     let pattern: PathBuf = typed.components().skip_while(is_plain).collect();
@@ -252,6 +242,15 @@ fn root(typed: &Path, dir: &Path) -> anyhow::Result<Root> {
         path: cleaned(&dir.join(base)),
         glob: Some(glob.compile_matcher()),
     })
+}
+
+/// What was typed, taken as the path that it is.
+fn literal(typed: &Path, dir: &Path) -> Root {
+    Root {
+        name: typed.to_string_lossy().into_owned(),
+        path: cleaned(&dir.join(typed)),
+        glob: None,
+    }
 }
 
 /// Whether there is anything in it that means something in a glob.

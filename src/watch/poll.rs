@@ -131,8 +131,7 @@ impl Poller {
     /// Takes in what is in a polled directory.
     pub(super) fn record(&mut self, path: &Path, filter: &Filter) {
         if let Some(listing) = self.dirs.get_mut(path) {
-            listing.entries =
-                look(path, |path, is_dir| counts(filter, path, is_dir)).unwrap_or_default();
+            listing.entries = look(path, counts(filter, path)).unwrap_or_default();
         }
     }
 
@@ -150,7 +149,8 @@ impl Poller {
         let mut events = Vec::new();
         for (path, listing) in &mut self.dirs {
             let flat = listing.flat;
-            if let Some(entries) = look(path, |path, is_dir| flat || counts(filter, path, is_dir)) {
+            let counts = counts(filter, path);
+            if let Some(entries) = look(path, |path, is_dir| flat || counts(path, is_dir)) {
                 compare(path, &listing.entries, &entries, &mut events);
                 listing.entries = entries;
             } else if !flat {
@@ -163,9 +163,10 @@ impl Poller {
     }
 }
 
-/// Whether an entry is compared: one that counts, and one that tells which ones do.
-fn counts(filter: &Filter, path: &Path, is_dir: bool) -> bool {
-    filter.is_ignore_file(path) || filter.verdict(path, is_dir) == Verdict::Kept
+/// Whether an entry of `dir` is compared: one that counts, and one that tells which ones do.
+fn counts(filter: &Filter, dir: &Path) -> impl Fn(&Path, bool) -> bool {
+    let within = filter.within(dir);
+    move |path, is_dir| filter.is_ignore_file(path) || within.verdict(path, is_dir) == Verdict::Kept
 }
 
 /// What is in a directory, of what is `wanted`.
