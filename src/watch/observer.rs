@@ -23,15 +23,14 @@ use super::fold::Fold;
 use super::git;
 use super::poll::ANOTHER;
 use super::roots::Roots;
-use super::tree::{Problem, Tree, Why, now};
+use super::tree::{FEW, Problem, Tree, Why, now};
 use super::{Report, WatchSpec};
 use crate::event::{Activity, Changes, Event, Hold, Note};
 use crate::text::reason;
 
-/// COMMAND starts at the latest when so much time has been spent on watches, if there are more than a
-/// few files: what is said at the start of a small tree has the same order on a busy machine, too.
+/// COMMAND starts at the latest when so much time has been spent on watches, if there are more than
+/// [`FEW`] files: what is said at the start of a small tree has the same order on a busy machine, too.
 const HEAD_START: Duration = Duration::from_millis(4);
-const FEW: usize = 1000;
 
 /// For so long after the start nobody takes the processor from COMMAND to read the times of files.
 const LEARN_AFTER: Duration = Duration::from_millis(2);
@@ -233,8 +232,8 @@ impl<R: Fn(Report)> Observer<R> {
                 return Err(cannot_watch(&root.name, &error));
             }
         }
-        let mut since = None;
-        for problem in self.arm_with_head_start(&mut since) {
+        let (since, problems) = self.arm_with_head_start();
+        for problem in problems {
             let named = self
                 .filter
                 .roots()
@@ -269,20 +268,22 @@ impl<R: Fn(Report)> Observer<R> {
     ///
     /// The roots themselves are watched by then. Not if they are polled: other machines have other
     /// clocks.
-    fn arm_with_head_start(&mut self, since: &mut Option<i64>) -> Vec<Problem> {
-        let begun = Instant::now();
+    fn arm_with_head_start(&mut self) -> (Option<i64>, Vec<Problem>) {
+        let (begun, mut since) = (Instant::now(), None);
         let mut roots = self.filter.roots().iter();
         let may = roots.all(|root| self.tree.is_told_of(&root.path));
         let (report, mut files) = (&self.report, 0);
         let mut look_at_clock = |_| {
             files += 1;
             if may && files > FEW && since.is_none() && begun.elapsed() > HEAD_START {
-                *since = Some(now());
+                since = Some(now());
                 report(Report::Event(Event::Armed));
             }
         };
-        self.roots
-            .arm(&mut self.tree, &mut self.filter, &mut look_at_clock)
+        let problems = self
+            .roots
+            .arm(&mut self.tree, &mut self.filter, &mut look_at_clock);
+        (since, problems)
     }
 
     /// Tells what is watched.

@@ -43,9 +43,10 @@ pub(super) struct Tree {
     stamped: usize,
 }
 
-/// The times of so many files are read before COMMAND starts: then there is no doubt whether it has
-/// changed them, or only their modes. Those of more would keep it waiting.
-const STAMPED_MAX: usize = 1000;
+/// The times of so many files are read before COMMAND starts, which it never does before there are
+/// more: then there is no doubt whether it has changed them, or only their modes. Those of more would
+/// keep it waiting.
+pub(super) const FEW: usize = 1000;
 /// So many watches are asked for at once.
 const BATCH: usize = 256;
 
@@ -299,7 +300,7 @@ impl Tree {
                 dir.dirs.insert(name_hash(&entry), ino);
                 below.push(entry);
             } else {
-                let at_once = !self.stands && self.stamped < STAMPED_MAX;
+                let at_once = !self.stands && self.stamped < FEW;
                 let meta = at_once.then(|| fs::symlink_metadata(&entry).ok());
                 self.stamped += usize::from(at_once);
                 let stamp = meta.flatten().map(|meta| mtime(&meta));
