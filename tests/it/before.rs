@@ -21,6 +21,16 @@ impl Gated {
         Self::run(sandbox, options, &build)
     }
 
+    /// With COMMAND up, since the first build has succeeded.
+    #[track_caller]
+    fn running() -> Self {
+        let mut rwatch = Self::start(&[]);
+        rwatch.builds(1, "start");
+        rwatch.ends_with(0);
+        assert_eq!(rwatch.ready().reason, "start");
+        rwatch
+    }
+
     fn run(sandbox: Sandbox, options: &[&str], build: &str) -> Self {
         let options = [options, &["--before", build]].concat();
         Self(sandbox.start(options, ["child"]))
@@ -56,10 +66,7 @@ impl DerefMut for Gated {
 
 #[test]
 fn command_starts_and_restarts_when_it_is_built() {
-    let mut rwatch = Gated::start(&[]);
-    rwatch.builds(1, "start");
-    rwatch.ends_with(0);
-    assert_eq!(rwatch.ready().reason, "start");
+    let mut rwatch = Gated::running();
     rwatch.save("a.js", "");
     rwatch.builds(2, "change a.js");
     rwatch.ends_with(0);
@@ -75,10 +82,7 @@ fn command_starts_and_restarts_when_it_is_built() {
 
 #[test]
 fn a_build_that_fails_leaves_the_old_run_up() {
-    let mut rwatch = Gated::start(&[]);
-    rwatch.builds(1, "start");
-    rwatch.ends_with(0);
-    rwatch.ready();
+    let mut rwatch = Gated::running();
     rwatch.save("a.js", "");
     rwatch.builds(2, "change a.js");
     rwatch.ends_with(3);
@@ -146,10 +150,7 @@ fn ctrl_c_ends_the_build_like_command() {
     rwatch.builds(1, "start");
     assert_eq!(rwatch.end_by(Signal::SIGINT), Ended::Signal(2));
 
-    let mut rwatch = Gated::start(&[]);
-    rwatch.builds(1, "start");
-    rwatch.ends_with(0);
-    rwatch.ready();
+    let mut rwatch = Gated::running();
     rwatch.save("a.js", "");
     rwatch.builds(2, "change a.js");
     assert_eq!(rwatch.end_by(Signal::SIGTERM), Ended::Signal(15));
