@@ -7,15 +7,19 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::builder::{OsStringValueParser, TypedValueParser as _};
-use clap::{ArgAction, CommandFactory as _, Parser, ValueEnum, ValueHint};
+use clap::error::ErrorKind;
+use clap::{
+    ArgAction, ArgMatches, CommandFactory as _, FromArgMatches as _, Parser, ValueEnum, ValueHint,
+};
 use clap_complete::Shell;
 use nix::sys::signal::Signal;
 
 use crate::policy::{BackoffRange, RestartWhen};
 
 /// The line in which options and COMMAND stand.
-const USAGE: &str =
-    "rwatch [OPTIONS] [--] COMMAND [ARGS]...\n       rwatch [OPTIONS] --exec STRING";
+const USAGE: &str = "rwatch [OPTIONS] [--] COMMAND [ARGS]...
+       rwatch [OPTIONS] --exec STRING
+       rwatch [OPTIONS] [@NAME]";
 
 const EXAMPLES: &str = "\
 Examples:
@@ -31,6 +35,10 @@ Examples:
       Watch nothing; restart when it exits, 5 times at most.
   rwatch -m 5 --watch src -- ./server
       Both. A change gives it five new chances.
+  rwatch
+      What rwatch.toml says, here or in a directory above.
+  rwatch @web
+      The run `web` of rwatch.toml.
 
 Exit codes:
   COMMAND's own; 128+n if signal n killed it; 127 not found; 126 not executable.
@@ -60,7 +68,6 @@ pub struct Args {
     /// option of rwatch belongs to COMMAND; `--` makes it explicit.
     #[arg(
         value_name = "COMMAND",
-        required_unless_present_any = ["exec", "explain", "completions", "man"],
         conflicts_with = "exec",
         trailing_var_arg = true,
         num_args = 1..,
@@ -201,6 +208,21 @@ pub struct Args {
         allow_negative_numbers = true)]
     pub stop_timeout: Option<Duration>,
 
+    /// Read the settings of this file, not those of rwatch.toml
+    ///
+    /// Without it rwatch.toml is read in the current directory, or in the nearest one above that has
+    /// it. Options win over the file; --ignore and --env add to it.
+    #[arg(long, value_name = "FILE", help_heading = "Project", value_hint = ValueHint::FilePath, conflicts_with = "no_config")]
+    pub config: Option<PathBuf>,
+
+    /// Do not read rwatch.toml
+    #[arg(long, help_heading = "Project")]
+    pub no_config: bool,
+
+    /// Print all settings and where they come from, as TOML
+    #[arg(long, help_heading = "Project")]
+    pub print_config: bool,
+
     /// Clear the screen at each start, on a terminal
     #[arg(short, long, help_heading = "Output")]
     pub clear: bool,
@@ -261,9 +283,65 @@ pub struct Args {
     version: Option<bool>,
 }
 
+/// A command line, and which of its words were typed.
+#[derive(Debug)]
+pub struct Typed {
+    /// What they say.
+    pub args: Args,
+    /// Where they say it.
+    pub matches: ArgMatches,
+    /// The run of the project file that was chosen by `@NAME`.
+    pub run: Option<String>,
+}
+
+impl Typed {
+    /// Reads a command line, the name of the program first.
+    ///
+    /// # Errors
+    /// If it is wrong, or asks for help.
+    pub fn parse(mut words: Vec<OsString>) -> Result<Self, clap::Error> {
+        let typed = Self::read(&words)?;
+        let Some(run) = typed.run_among(&words) else {
+            return Ok(typed);
+        };
+        // What stands behind the name is read as if the name were not there.
+        words.remove(words.len() - typed.args.command.len());
+        let typed = Self::read(&words)?;
+        if let Some(other) = typed.run_among(&words) {
+            let message = format!("one run at a time: @{run} or @{other}");
+            return Err(Args::command().error(ErrorKind::ArgumentConflict, message));
+        }
+        Ok(Self {
+            run: Some(run),
+            ..typed
+        })
+    }
+
+    fn read(words: &[OsString]) -> Result<Self, clap::Error> {
+        let matches = Args::command().try_get_matches_from(words)?;
+        Ok(Self {
+            args: Args::from_arg_matches(&matches)?,
+            matches,
+            run: None,
+        })
+    }
+
+    /// The run that is named in the place of COMMAND. Behind `--` it would be COMMAND.
+    fn run_among(&self, words: &[OsString]) -> Option<String> {
+        let name = self.args.command.first()?.to_str()?.strip_prefix('@')?;
+        let before = words.len() - self.args.command.len() - 1;
+        (!name.is_empty() && words[before] != "--").then(|| name.to_owned())
+    }
+}
+
 impl Args {
+    /// Whether they say what to run, or what to explain.
+    pub fn names_a_task(&self) -> bool {
+        !self.command.is_empty() || self.exec.is_some() || self.explain.is_some()
+    }
+
     /// What is to be printed instead of running anything: completions, or the manual page.
-    pub fn document(&self) -> Option<Vec<u8>> {
+    pub fn document(&self) -> Option<String> {
         let mut text = Vec::new();
         if let Some(shell) = self.completions {
             clap_complete::generate(shell, &mut Self::command(), "rwatch", &mut text);
@@ -273,7 +351,7 @@ impl Args {
         } else {
             return None;
         }
-        Some(text)
+        Some(String::from_utf8(text).expect("the help is text"))
     }
 }
 
@@ -511,6 +589,25 @@ mod tests {
         assert_eq!(args.watch, [PathBuf::from("src")]);
         let args = Args::try_parse_from("rwatch -- -x --".split(' ')).expect("valid");
         assert_eq!(args.command, ["-x", "--"]);
+    }
+
+    #[track_caller]
+    fn check_run(line: &str, run: Option<&str>, command: &[&str]) {
+        let typed = Typed::parse(line.split(' ').map(OsString::from).collect()).expect("valid");
+        assert_eq!(typed.run.as_deref(), run);
+        assert_eq!(typed.args.command, command);
+    }
+
+    #[test]
+    fn a_run_is_chosen_by_name() {
+        check_run("rwatch @web", Some("web"), &[]);
+        check_run("rwatch -v @web -c x", Some("web"), &["x"]);
+        check_run("rwatch @web -- @web", Some("web"), &["@web"]);
+        check_run("rwatch -- @web", None, &["@web"]);
+        check_run("rwatch @", None, &["@"]);
+        check_run("rwatch node @web", None, &["node", "@web"]);
+        let two = ["rwatch", "@a", "-v", "@b"].map(OsString::from);
+        assert!(Typed::parse(two.to_vec()).is_err());
     }
 
     #[test]

@@ -12,7 +12,7 @@ use anyhow::Context as _;
 use clap::CommandFactory as _;
 use clap::error::ErrorKind;
 use globset::GlobBuilder;
-use ignore::gitignore::GitignoreBuilder;
+use ignore::gitignore::{Gitignore, GitignoreBuilder};
 
 use crate::cli::{Args, Color, Extensions, Variable};
 use crate::policy::{Policy, RestartPolicy, RestartWhen, Settle, StopPolicy};
@@ -69,12 +69,21 @@ impl Env {
     }
 }
 
+/// Patterns of another directory than the current one.
+#[derive(Debug)]
+pub struct Ignored {
+    /// The directory that they are relative to; absolute.
+    pub dir: PathBuf,
+    /// In gitignore syntax, as those of `--ignore`.
+    pub patterns: Vec<String>,
+}
+
 impl Config {
-    /// What `args` mean in `env`.
+    /// What `args` mean in `env`; and what is ignored beside that, unless `--ignore` re-includes it.
     ///
     /// # Errors
     /// With a [`clap::Error`] inside if the command line is wrong.
-    pub fn resolve(args: Args, env: &Env) -> anyhow::Result<Self> {
+    pub fn resolve(args: Args, ignored: Option<&Ignored>, env: &Env) -> anyhow::Result<Self> {
         let max = args.max_restarts;
         let when = args.restart.map_or(
             if max.is_some() {
@@ -85,7 +94,7 @@ impl Config {
             RestartWhen::from,
         );
         let stop = StopPolicy::default();
-        let watch = watch(&args, env)?;
+        let watch = watch(&args, ignored, env)?;
         if args.postpone && watch.is_none() {
             return Err(usage(
                 "--postpone waits for a change, and nothing is watched: add --watch",
@@ -171,7 +180,7 @@ fn programs(args: Args, here: &Env) -> Programs {
 
 /// What is to be watched: what was named; else the current directory, unless `-m` makes rwatch a
 /// mere keeper of COMMAND.
-fn watch(args: &Args, env: &Env) -> anyhow::Result<Option<WatchSpec>> {
+fn watch(args: &Args, ignored: Option<&Ignored>, env: &Env) -> anyhow::Result<Option<WatchSpec>> {
     let mut roots = match args.watch.as_slice() {
         [] if args.max_restarts.is_some() => return Ok(None),
         [] => vec![root(Path::new("."), &env.dir)?],
@@ -182,19 +191,17 @@ fn watch(args: &Args, env: &Env) -> anyhow::Result<Option<WatchSpec>> {
     };
     // COMMAND is made of them, too.
     roots.extend(args.env_file.iter().map(|file| literal(file, &env.dir)));
-    let mut flags = GitignoreBuilder::new(&env.dir);
-    for pattern in &args.ignore {
-        flags.add_line(None, pattern).map_err(|error| {
-            usage(&format!(
-                "invalid value '{pattern}' for '--ignore <GLOB>': {error}"
-            ))
-        })?;
+    let mut flags = vec![patterns(&env.dir, &args.ignore)?];
+    if let Some(Ignored {
+        dir,
+        patterns: of_file,
+    }) = ignored
+    {
+        flags.push(patterns(&cleaned(dir), of_file)?);
     }
     let filter = FilterSpec {
         roots,
-        flags: flags
-            .build()
-            .context("cannot read the patterns of --ignore")?,
+        flags,
         extensions: args
             .ext
             .iter()
@@ -210,6 +217,21 @@ fn watch(args: &Args, env: &Env) -> anyhow::Result<Option<WatchSpec>> {
         poll: args.poll,
         if_changed: args.if_changed,
     }))
+}
+
+/// What these patterns, which are relative to `dir`, match.
+fn patterns(dir: &Path, patterns: &[String]) -> anyhow::Result<Gitignore> {
+    let mut builder = GitignoreBuilder::new(dir);
+    for pattern in patterns {
+        builder.add_line(None, pattern).map_err(|error| {
+            usage(&format!(
+                "invalid value '{pattern}' for '--ignore <GLOB>': {error}"
+            ))
+        })?;
+    }
+    builder
+        .build()
+        .context("cannot read the patterns of --ignore")
 }
 
 /// A path that exists is that path, whatever is in its name; else it is a glob if it looks like
@@ -276,7 +298,7 @@ fn cleaned(path: &Path) -> PathBuf {
 }
 
 /// An error in the form in which clap tells them, with the exit code that they have.
-fn usage(message: &str) -> anyhow::Error {
+pub fn usage(message: &str) -> anyhow::Error {
     Args::command()
         .error(ErrorKind::ValueValidation, message)
         .into()
@@ -299,7 +321,7 @@ mod tests {
     }
 
     fn resolve(line: &str) -> anyhow::Result<Config> {
-        Config::resolve(Args::try_parse_from(line.split(' '))?, &env())
+        Config::resolve(Args::try_parse_from(line.split(' '))?, None, &env())
     }
 
     /// What is watched (`-` for nothing), which exits are answered, and how often.
@@ -382,7 +404,7 @@ mod tests {
     fn a_shell_string_is_run_by_sh() {
         let args = ["rwatch", "-x", "a && b", "-q"];
         let args = Args::try_parse_from(args).expect("valid");
-        let programs = Config::resolve(args, &env()).expect("valid").programs;
+        let programs = Config::resolve(args, None, &env()).expect("valid").programs;
         let launch = programs.command;
         assert_eq!(
             launch.words().collect::<Vec<_>>(),
@@ -401,7 +423,6 @@ mod tests {
 
     #[test]
     fn what_makes_no_sense_is_named() {
-        check_usage("rwatch", "COMMAND");
         check_usage("rwatch -p -m 1 x", "--postpone");
         check_usage("rwatch -w src/[a x", "'src/[a' for '--watch <PATH>'");
         check_usage("rwatch -i {a x", "'{a' for '--ignore <GLOB>'");

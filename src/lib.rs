@@ -15,6 +15,7 @@
 //! | module | owns |
 //! |---|---|
 //! | [`cli`] | what was typed, and the help |
+//! | [`project`] | what rwatch.toml adds to it |
 //! | [`config`] | what that means here |
 //! | [`policy`] | the values that decisions are made by |
 //! | [`event`] | the facts that decisions are made on |
@@ -32,6 +33,7 @@ mod config;
 mod event;
 mod policy;
 mod process;
+mod project;
 mod reporter;
 mod runtime;
 mod signals;
@@ -45,11 +47,11 @@ use std::io::{self, Write as _};
 use std::panic;
 use std::process::ExitCode;
 
-use clap::Parser as _;
 use nix::sys::signal::Signal;
 
-use crate::cli::Args;
+use crate::cli::Typed;
 use crate::config::{Config, Env};
+use crate::project::Task;
 use crate::reporter::{Reporter, Style, Volume};
 use crate::supervisor::Outcome;
 
@@ -78,16 +80,13 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         color: false,
         clear: false,
     };
-    let parsed = Args::try_parse_from(args);
-    if let Some(document) = parsed.as_ref().ok().and_then(Args::document) {
-        let _ = io::stdout().write_all(&document);
-        return ExitCode::SUCCESS;
-    }
-    let resolved = parsed
-        .map_err(anyhow::Error::from)
-        .and_then(|args| Config::resolve(args, &Env::current()?));
-    let config = match resolved {
-        Ok(config) => config,
+    let (config, remarks) = match prepare(args) {
+        Ok(Prepared::Answer(text)) => {
+            // Whoever has read enough may leave.
+            let _ = io::stdout().write_all(text.as_bytes());
+            return ExitCode::SUCCESS;
+        }
+        Ok(Prepared::Run(config, remarks)) => (config, remarks),
         Err(error) => return refuse(&error, &Reporter::new(plain, String::new())),
     };
     let command = text::command_line(config.programs.command.words());
@@ -100,11 +99,38 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Reporter::answer(&explanation.text);
         return ExitCode::from(u8::from(!explanation.restarts));
     }
-    match runtime::run(config, &reporter) {
+    for remark in &remarks {
+        reporter.remark(remark);
+    }
+    match runtime::run(*config, &reporter) {
         Ok(Outcome::Code(code)) => ExitCode::from(code),
         Ok(Outcome::Signal(signal)) => die_of(signal),
         Err(error) => refuse(&error, &reporter),
     }
+}
+
+/// What a command line asks for.
+enum Prepared {
+    /// To print this.
+    Answer(String),
+    /// To run COMMAND, and to say this first.
+    Run(Box<Config>, Vec<String>),
+}
+
+/// Finds out what was typed, what the project says to it, and what both mean here.
+fn prepare(args: Vec<OsString>) -> anyhow::Result<Prepared> {
+    let typed = Typed::parse(args)?;
+    if let Some(document) = typed.args.document() {
+        return Ok(Prepared::Answer(document));
+    }
+    let env = Env::current()?;
+    Ok(match project::settle(typed, &env)? {
+        Task::Answer(text) => Prepared::Answer(text),
+        Task::Run(plan) => {
+            let config = Config::resolve(plan.args, plan.ignored.as_ref(), &env)?;
+            Prepared::Run(Box::new(config), plan.remarks)
+        }
+    })
 }
 
 /// Says what is wrong: a wrong command line, or a request for help, as clap has it; anything else

@@ -159,6 +159,11 @@ impl Reporter {
         let _ = writeln!(io::stdout(), "{text}");
     }
 
+    /// Tells what is good to know about the settings.
+    pub fn remark(&self, text: &str) {
+        self.line(Tone::Plain, text);
+    }
+
     /// Tells about an error that ends rwatch.
     pub fn error(&self, error: &anyhow::Error) {
         self.line(Tone::Error, &format!("{error:#}"));

@@ -21,8 +21,8 @@ use super::{git, wildmatch};
 pub struct FilterSpec {
     /// What is watched.
     pub roots: Vec<Root>,
-    /// The patterns of `--ignore`, relative to the current directory.
-    pub flags: Gitignore,
+    /// The patterns of `--ignore`, and then others that give way to them.
+    pub flags: Vec<Gitignore>,
     /// The endings of `--ext`, without the dot. None: every name counts.
     pub extensions: Vec<String>,
     /// Whether ignore files and the built-in list count.
@@ -280,20 +280,10 @@ impl Filter {
     /// What `--ignore` says. A pattern that ignores a directory ignores all that is in it; one
     /// that re-includes a directory does not speak for what is in it.
     fn flag(&self, path: &Path, is_dir: bool) -> Match<&ignore::gitignore::Glob> {
-        let flags = &self.spec.flags;
-        if flags.is_empty() {
-            return Match::None;
-        }
-        let own = flags.matched(path, is_dir);
-        if !own.is_none() {
-            return own;
-        }
-        path.ancestors()
-            .skip(1)
-            .take_while(|dir| dir.starts_with(&self.base) && **dir != self.base)
-            .map(|dir| flags.matched(dir, true))
+        let flags = self.spec.flags.iter().filter(|flags| !flags.is_empty());
+        flags
+            .map(|flags| flag(flags, path, is_dir))
             .find(|found| !found.is_none())
-            .filter(Match::is_ignore)
             .unwrap_or(Match::None)
     }
 
@@ -323,6 +313,20 @@ impl Filter {
                     .is_some_and(|stem| stem.len() > 1 && stem.ends_with(b"."))
             })
     }
+}
+
+fn flag<'a>(flags: &'a Gitignore, path: &Path, is_dir: bool) -> Match<&'a ignore::gitignore::Glob> {
+    let own = flags.matched(path, is_dir);
+    if !own.is_none() {
+        return own;
+    }
+    path.ancestors()
+        .skip(1)
+        .take_while(|dir| dir.starts_with(flags.path()) && *dir != flags.path())
+        .map(|dir| flags.matched(dir, true))
+        .find(|found| !found.is_none())
+        .filter(Match::is_ignore)
+        .unwrap_or(Match::None)
 }
 
 /// The rules that hold for what is right in one directory.

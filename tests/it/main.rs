@@ -24,6 +24,7 @@ mod limits;
 mod loops;
 mod lost_roots;
 mod polling;
+mod project;
 mod rest;
 mod rooms;
 mod roots;

@@ -4,12 +4,13 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Which modules each module may use. One that is not listed may use all.
-const ARROWS: [(&str, &[&str]); 10] = [
+const ARROWS: [(&str, &[&str]); 11] = [
     ("policy", &[]),
     ("event", &[]),
     ("text", &[]),
     ("supervisor", &["event", "policy"]),
     ("cli", &["policy"]),
+    ("project", &["cli", "config", "text"]),
     ("signals", &["event"]),
     ("terminal", &["event"]),
     ("process", &["event", "text"]),

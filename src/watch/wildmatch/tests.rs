@@ -8,8 +8,6 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use ignore::gitignore::Gitignore;
-
 use super::super::filter::{Filter, FilterSpec, Root, Rule, Verdict};
 
 /// What patterns are made of: awkward characters, and what is rarely hit with them alone.
@@ -203,7 +201,7 @@ fn disagreements(seed: u64, rounds: usize) -> Vec<String> {
     };
     let spec = FilterSpec {
         roots: vec![root],
-        flags: Gitignore::empty(),
+        flags: Vec::new(),
         extensions: Vec::new(),
         ignores: true,
         outputs: Vec::new(),

@@ -1,0 +1,199 @@
+//! Checks rwatch.toml: which one counts, what it means, and what is printed of it.
+
+use crate::sandbox::{Ended, Rwatch, Sandbox};
+
+/// A sandbox that is started in a directory of its own below the file's.
+fn below(file: &str) -> Sandbox {
+    Sandbox::new()
+        .file("rwatch.toml", file)
+        .file("app/a.js", "")
+        .file("sub/own.js", "")
+        .wrapper(&["env", "-C", "sub"])
+}
+
+/// What `--print-config` says of these words.
+fn printed(sandbox: Sandbox, words: &[&str]) -> (Rwatch, String) {
+    let mut rwatch = sandbox.start_words(words.iter().chain(&["--print-config"]));
+    assert_eq!(rwatch.exit(), Ended::Code(0), "{}", rwatch.stderr());
+    let text = String::from_utf8(rwatch.stdout()).expect("TOML is text");
+    (rwatch, text)
+}
+
+/// The same without the comments.
+fn settings(text: &str) -> Vec<String> {
+    let settings = text.lines().map(|line| line.split("  # ").next());
+    settings
+        .map(|line| line.unwrap_or_default().trim_end().to_owned())
+        .collect()
+}
+
+#[test]
+fn alone_it_is_enough() {
+    let file = "command = \"sh -c 'echo port $PORT; exec sleep 1000'\"\nwatch = ['app']\nenv.PORT = 3000\n";
+    let sandbox = Sandbox::new().file("rwatch.toml", file);
+    let mut rwatch = sandbox.file("app/a.js", "").start_words([""; 0]);
+    rwatch.says("settings of rwatch.toml");
+    rwatch.says("watching app: *");
+    rwatch.prints("port 3000");
+    rwatch.save("app/a.js", "");
+    rwatch.says("app/a.js changed, restarting");
+    rwatch.prints("port 3000");
+}
+
+#[test]
+fn options_win_over_the_file() {
+    let file = "command = 'no-such'\nwatch = ['app']\nenv = ['A=1', 'B=1']\nmax-restarts = 3\n";
+    let sandbox = Sandbox::new().file("rwatch.toml", file);
+    let options = ["-E", "A=2", "-m", "0"];
+    let mut rwatch = sandbox.dir("libs").start(
+        options.iter().chain(&["-w", "libs"]),
+        ["child", "env", "A,B"],
+    );
+    rwatch.says("watching libs: *");
+    rwatch.prints("env A=\"2\"");
+    rwatch.prints("env B=\"1\"");
+}
+
+#[test]
+fn a_run_wins_over_what_is_for_all() {
+    let file = "exec = 'echo all $A'\nmax-restarts = 0\nenv.A = 1\n[run.web]\nexec = 'echo web $A'\nenv.A = 2\n";
+    let run = |words: &[&str]| {
+        let mut rwatch = Sandbox::new().file("rwatch.toml", file).start_words(words);
+        assert_eq!(rwatch.exit(), Ended::Code(0));
+        String::from_utf8(rwatch.stdout()).expect("text")
+    };
+    assert_eq!(run(&[]), "all 1\n");
+    assert_eq!(run(&["@web"]), "web 2\n");
+    assert_eq!(run(&["@web", "-E", "A=3"]), "web 3\n");
+    assert_eq!(run(&["@web", "echo", "own"]), "own\n");
+    assert_eq!(run(&["--no-config", "-m", "0", "--", "echo", "x"]), "x\n");
+}
+
+#[test]
+fn in_a_directory_below_its_paths_are_its_own() {
+    let file =
+        "command = ['sh', '-c', 'pwd; exec sleep 1000']\nwatch = ['app']\nignore = ['/app/b.js']\n";
+    let mut rwatch = below(file).start_words([""; 0]);
+    rwatch.says("settings of ../rwatch.toml");
+    rwatch.says("watching ../app: *");
+    let home = rwatch.path("").canonicalize().expect("it is there");
+    rwatch.prints(home.to_str().expect("UTF-8"));
+    rwatch.write("app/b.js", "");
+    rwatch.save("app/a.js", "");
+    rwatch.says("*/app/a.js changed, restarting");
+}
+
+#[test]
+fn without_a_watch_it_is_its_own_directory_that_is_watched() {
+    let mut rwatch = below("command = ['sleep', '1000']\n").start_words([""; 0]);
+    rwatch.says("watching ..: *");
+    let mut rwatch = below("clear = true\n").start_words(["sleep", "1000"]);
+    rwatch.says("watching .: 1 file in 1 directory");
+}
+
+#[test]
+fn what_options_ignore_wins_over_what_it_ignores() {
+    let file = "watch = ['app', 'sub']\nignore = ['*.js']\n";
+    let explain = |words: &[&str]| {
+        let mut rwatch = below(file).start_words(words);
+        rwatch.exit();
+        String::from_utf8(rwatch.stdout()).expect("text")
+    };
+    let no = explain(&["--explain", "own.js"]);
+    assert_eq!(no, "own.js: no, --ignore *.js\n");
+    assert_eq!(
+        explain(&["-i", "!own.js", "--explain", "own.js"]),
+        "own.js: yes, `../sub` is watched\n"
+    );
+}
+
+#[test]
+fn another_file_may_be_named() {
+    let sandbox = Sandbox::new()
+        .file("conf/dev.toml", "watch = ['src']\nmax-restarts = 0\n")
+        .file("conf/src/a", "")
+        .file("rwatch.toml", "this is no TOML");
+    let mut rwatch = sandbox.start(["--config", "conf/dev.toml"], ["true"]);
+    rwatch.says("settings of conf/dev.toml");
+    rwatch.says("watching conf/src: *");
+    assert_eq!(rwatch.exit(), Ended::Code(0));
+}
+
+#[test]
+fn a_file_of_a_stranger_above_is_not_read() {
+    let sandbox = below("command = 'true'\n");
+    let ids = |path| std::os::unix::fs::chown(sandbox.path(path), Some(12_345), None);
+    if ids("rwatch.toml").is_err() {
+        // Only root can give files away.
+        return;
+    }
+    let mut rwatch = sandbox.start_words(["true"]);
+    rwatch.says(
+        "../rwatch.toml belongs to somebody else and is not read; --config ../rwatch.toml reads it",
+    );
+    let sandbox = below("command = 'true'\nmax-restarts = 0");
+    for path in ["rwatch.toml", "sub"] {
+        std::os::unix::fs::chown(sandbox.path(path), Some(12_345), None).expect("we are root");
+    }
+    let mut rwatch = sandbox.start_words([""; 0]);
+    rwatch.says("settings of ../rwatch.toml");
+    assert_eq!(rwatch.exit(), Ended::Code(0));
+}
+
+#[test]
+fn what_is_printed_says_the_same_when_it_is_saved() {
+    for words in [
+        "-w app -w libs -e js,ts -- node server.js",
+        "-m 5 --backoff 1..2 -s INT --stop-timeout 3 -x 'a\\b\"c'",
+        "-i *.log -i !a.log -d 200ms --poll -p -v -E A=b=c -E D= -E A=e -- x",
+        "--poll=2s -q -c --color never -C sub --env-file .env -r on-failure -- ./x --y 'z\n'",
+        "-b make --if-changed --no-ignore -- @x ''",
+    ] {
+        let words: Vec<&str> = words.split(' ').collect();
+        let at = words
+            .iter()
+            .position(|word| *word == "--")
+            .unwrap_or(words.len());
+        let (options, command) = words.split_at(at);
+        let words: Vec<&str> = ["--print-config"]
+            .iter()
+            .chain(options)
+            .chain(command)
+            .copied()
+            .collect();
+        let mut first = Sandbox::new().start_words(words);
+        assert_eq!(first.exit(), Ended::Code(0), "{}", first.stderr());
+        let first = String::from_utf8(first.stdout()).expect("text");
+        let (_, second) = printed(Sandbox::new().file("rwatch.toml", &first), &[]);
+        assert_eq!(settings(&second), settings(&first));
+    }
+}
+
+#[test]
+fn what_is_printed_in_a_directory_below_is_for_the_place_of_the_file() {
+    let (_, text) = printed(
+        below("watch = ['app']\nignore = ['a']\n"),
+        &["-w", "own.js", "-i", "b"],
+    );
+    let line = |start: &str| {
+        settings(&text)
+            .iter()
+            .find(|line| line.starts_with(start))
+            .cloned()
+    };
+    assert_eq!(line("watch").as_deref(), Some("watch = [\"sub/own.js\"]"));
+    assert_eq!(line("  \"/sub").as_deref(), Some("  \"/sub/**/b\","));
+    assert_eq!(line("chdir").as_deref(), Some("chdir = \"sub\""));
+}
+
+#[test]
+fn every_setting_has_an_origin() {
+    let sandbox = Sandbox::new().file(
+        "rwatch.toml",
+        "command = 'x y'\n\ndelay = 1\n[run.web]\nclear = true\n",
+    );
+    let mut rwatch = sandbox.start_words(["--print-config", "@web", "-m", "5"]);
+    assert_eq!(rwatch.exit(), Ended::Code(0));
+    let text = String::from_utf8(rwatch.stdout()).expect("text");
+    insta::assert_snapshot!(text);
+}
