@@ -143,7 +143,7 @@ impl File {
     }
 
     /// Line and column of a byte, from 1 on.
-    fn place(&self, at: usize) -> (usize, usize) {
+    pub(super) fn place(&self, at: usize) -> (usize, usize) {
         let before = self.text.get(..at).unwrap_or(&self.text);
         let line = before.matches('\n').count() + 1;
         let column = before.rsplit('\n').next().unwrap_or_default();
@@ -191,15 +191,17 @@ impl Reading<'_> {
     /// The settings of a table, but for these keys.
     fn layer(&self, span: Range<usize>, table: &DeTable, but: &[&str]) -> Result<Layer, Wrong> {
         let mut layer = Layer::default();
-        for (key, value) in table
-            .iter()
-            .filter(|(key, _)| !but.contains(&&**key.get_ref()))
-        {
-            layer.set(key.get_ref(), self.values(key, value)?);
+        for (key, value) in table {
+            if !but.contains(&key.get_ref().as_ref()) {
+                layer.set(key.get_ref(), self.values(key, value)?);
+            }
         }
-        // Each makes sense; perhaps not together.
-        self.parsed(&layer)
-            .map_err(|error| (span, in_short(&error)))?;
+        if self.resolved(&layer).is_err() {
+            self.blame(&layer)?;
+            // Each makes sense; perhaps not together.
+            self.parsed(&layer)
+                .map_err(|error| (span, in_short(&error)))?;
+        }
         Ok(layer)
     }
 
@@ -208,54 +210,48 @@ impl Reading<'_> {
         key: &Spanned<DeString>,
         value: &Spanned<DeValue>,
     ) -> Result<Vec<Value>, Wrong> {
-        let name = key.get_ref();
+        let name = key.get_ref().as_ref();
         let kind = self.schema.kind(name);
         let kind = kind.ok_or_else(|| (key.span(), unknown(name, self.schema)))?;
-        let texts = match (kind, value.get_ref()) {
-            (Kind::Many, DeValue::String(line)) if name == COMMAND => words(line)
-                .map_err(|message| (value.span(), message))?
-                .into_iter()
-                .map(|word| (value.span(), word))
-                .collect(),
+        let at = |value: &Spanned<DeValue>, text: String| Value {
+            text: text.into(),
+            origin: Origin::File {
+                at: value.span().start,
+            },
+        };
+        let one = |value| scalar(value).map(|text| at(value, text));
+        match (kind, value.get_ref()) {
+            (Kind::Many, DeValue::String(line)) if name == COMMAND => {
+                let words = words(line).map_err(|message| (value.span(), message))?;
+                Ok(words.into_iter().map(|word| at(value, word)).collect())
+            }
             (Kind::Many, DeValue::Table(variables)) if name == ENV => variables
                 .iter()
                 .map(|(name, value)| {
-                    Ok((
-                        value.span(),
-                        format!("{}={}", name.get_ref(), scalar(value)?),
-                    ))
+                    let content = scalar(value)?;
+                    Ok(at(value, format!("{}={content}", name.get_ref())))
                 })
-                .collect::<Result<_, _>>()?,
-            (Kind::Many, DeValue::Array(list)) => list
-                .iter()
-                .map(|value| Ok((value.span(), scalar(value)?)))
-                .collect::<Result<_, _>>()?,
+                .collect(),
+            (Kind::Many, DeValue::Array(list)) => list.iter().map(one).collect(),
             (Kind::Flag | Kind::Optional, DeValue::Boolean(flag)) => {
-                vec![(value.span(), flag.to_string())]
+                Ok(vec![at(value, flag.to_string())])
             }
-            (Kind::Flag, _) => return Err((value.span(), format!("`{name}` is true or false"))),
-            (Kind::Many | Kind::One | Kind::Optional, _) => vec![(value.span(), scalar(value)?)],
-        };
-        texts
-            .into_iter()
-            .map(|(span, text)| {
-                let line = self.file.place(span.start).0;
-                let value = Value {
-                    text: text.into(),
-                    origin: Origin::File { line },
-                };
-                self.check(name, &value)
-                    .map_err(|error| (span, in_short(&error)))?;
-                Ok(value)
-            })
-            .collect()
+            (Kind::Flag, _) => Err((value.span(), format!("`{name}` is true or false"))),
+            (Kind::Many | Kind::One | Kind::Optional, _) => Ok(vec![one(value)?]),
+        }
     }
 
-    /// Whether the value makes sense to the option.
-    fn check(&self, key: &str, value: &Value) -> anyhow::Result<()> {
-        let mut alone = Layer::default();
-        alone.set(key, vec![value.clone()]);
-        Config::resolve(self.parsed(&alone)?, None, self.env).map(drop)
+    /// The first value that makes no sense to its option, if it is one value's fault.
+    fn blame(&self, layer: &Layer) -> Result<(), Wrong> {
+        for (alone, at) in layer.each_alone() {
+            self.resolved(&alone)
+                .map_err(|error| (at..at, in_short(&error)))?;
+        }
+        Ok(())
+    }
+
+    fn resolved(&self, layer: &Layer) -> anyhow::Result<Config> {
+        Config::resolve(self.parsed(layer)?, None, self.env)
     }
 
     fn parsed(&self, layer: &Layer) -> anyhow::Result<Args> {

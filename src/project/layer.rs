@@ -110,8 +110,8 @@ pub(super) struct Value {
 pub(super) enum Origin {
     /// The command line.
     Typed,
-    /// This line of the file.
-    File { line: usize },
+    /// The file, at this byte.
+    File { at: usize },
 }
 
 impl Layer {
@@ -157,6 +157,21 @@ impl Layer {
     pub(super) fn is_of_file(&self, key: &str) -> bool {
         let value = self.values(key).first();
         value.is_some_and(|value| value.origin != Origin::Typed)
+    }
+
+    /// Each value of the file as a layer of its own, and where it is; COMMAND's words can be anything.
+    pub(super) fn each_alone(&self) -> impl Iterator<Item = (Self, usize)> {
+        let settings = self.0.iter().filter(|setting| setting.key != COMMAND);
+        let values =
+            settings.flat_map(|setting| setting.values.iter().map(|it| (&setting.key, it)));
+        values.filter_map(|(key, value)| match value.origin {
+            Origin::Typed => None,
+            Origin::File { at } => {
+                let mut alone = Self::default();
+                alone.set(key, vec![value.clone()]);
+                Some((alone, at))
+            }
+        })
     }
 
     /// The layers on one another, the lowest one first.
@@ -294,7 +309,7 @@ mod tests {
         let mut upper = Layer::default();
         let no = Value {
             text: "false".into(),
-            origin: Origin::File { line: 1 },
+            origin: Origin::File { at: 0 },
         };
         upper.set("quiet", vec![no]);
         let stack = |lower| Layer::stack(vec![layer(lower), upper.clone()]);
@@ -314,7 +329,7 @@ mod tests {
             ("ignore", "dist"),
             ("signal", "INT"),
         ] {
-            let origin = Origin::File { line: 1 };
+            let origin = Origin::File { at: 0 };
             of_file.set(
                 key,
                 vec![Value {

@@ -30,7 +30,7 @@ pub(super) fn toml(settings: &Layer, schema: &Schema, file: Option<&File>, dir: 
     let page = Page {
         settings,
         schema,
-        file: file.map(|file| file.name.as_str()),
+        file,
         here: file.map_or_else(PathBuf::new, |file| file.seen_from_home(dir)),
     };
     let entries = schema.keys().filter(|key| *key != ENV);
@@ -46,41 +46,30 @@ type Line = (String, String);
 struct Page<'a> {
     settings: &'a Layer,
     schema: &'a Schema,
-    /// The name of the file.
-    file: Option<&'a str>,
+    file: Option<&'a File>,
     /// The current directory, as seen from the file's. Empty: it is the same.
     here: PathBuf,
 }
 
 impl Page<'_> {
-    /// A setting, if there is anything to say.
+    /// A setting, if there is anything to say; a list on one line, if all of it is from one place.
     fn entry(&self, key: &str) -> Vec<Line> {
-        let values = self.settings.values(key);
+        let line = |value| (self.toml(key, value), self.origin(key, value));
+        let values: Vec<Line> = self.settings.values(key).iter().map(line).collect();
         let is_many = self.schema.kind(key) == Some(Kind::Many);
-        match values {
+        match values.as_slice() {
             [] => self.default(key).into_iter().collect(),
-            [value] if !is_many => vec![(
-                format!("{key} = {}", self.toml(key, value)),
-                self.origin(key, value),
-            )],
-            [first, others @ ..] if others.iter().all(|other| other.origin == first.origin) => {
-                let list: Vec<String> = values.iter().map(|value| self.toml(key, value)).collect();
-                vec![(
-                    format!("{key} = [{}]", list.join(", ")),
-                    self.origin(key, first),
-                )]
+            [(value, origin)] if !is_many => vec![(format!("{key} = {value}"), origin.clone())],
+            [(_, origin), others @ ..] if others.iter().all(|(_, other)| other == origin) => {
+                let list: Vec<&str> = values.iter().map(|(value, _)| value.as_str()).collect();
+                vec![(format!("{key} = [{}]", list.join(", ")), origin.clone())]
             }
             _ => {
-                let element = |value| {
-                    (
-                        format!("  {},", self.toml(key, value)),
-                        self.origin(key, value),
-                    )
-                };
-                let mut lines = vec![(format!("{key} = ["), String::new())];
-                lines.extend(values.iter().map(element));
-                lines.push(("]".to_owned(), String::new()));
-                lines
+                let elements = values.into_iter();
+                let elements = elements.map(|(value, origin)| (format!("  {value},"), origin));
+                let alone = |text: String| std::iter::once((text, String::new()));
+                let lines = alone(format!("{key} = [")).chain(elements);
+                lines.chain(alone("]".to_owned())).collect()
             }
         }
     }
@@ -154,7 +143,7 @@ impl Page<'_> {
 
     fn origin(&self, key: &str, value: &Value) -> String {
         match (value.origin, self.file) {
-            (Origin::File { line }, Some(file)) => format!("{file}:{line}"),
+            (Origin::File { at }, Some(file)) => format!("{}:{}", file.name, file.place(at).0),
             _ if key == COMMAND => "command line".to_owned(),
             _ => format!("--{key}"),
         }
