@@ -5,13 +5,16 @@
 //! what comes of it is read as one command line: so a key means what the option means, and is checked
 //! by the same code.
 
+mod content;
 mod file;
 mod layer;
 mod print;
 
+use anyhow::bail;
 use clap::Parser as _;
 
-use self::file::{Content, File};
+use self::content::Content;
+use self::file::File;
 use self::layer::{COMMAND, EXEC, Layer, Schema};
 use crate::cli::{Args, Typed};
 use crate::config::{Env, Ignored, usage};
@@ -52,15 +55,18 @@ pub fn settle(typed: Typed, env: &Env) -> anyhow::Result<Task> {
         })));
     }
     let schema = Schema::new();
+    let mut layers = Vec::new();
     let content = match &file {
-        Some(file) => file.parse(&schema, env)?,
+        Some(file) => Content::of(file, &schema, env)?,
         None => Content::default(),
     };
-    let mut layers = vec![content.common];
-    if let Some(name) = &typed.run {
-        let run = content.runs.iter().find(|(run, _)| run == name);
-        let run = run.ok_or_else(|| file::no_run(name, file.as_ref(), &content.runs))?;
-        layers.push(run.1.clone());
+    layers.push(content.common.clone());
+    match (&typed.run, &file) {
+        (Some(run), Some(file)) => layers.push(content.run(run, file)?.clone()),
+        (Some(run), None) => {
+            bail!("`@{run}` is a run of rwatch.toml, and there is no such file here or above")
+        }
+        (None, _) => {}
     }
     layers.push(Layer::typed(&typed.matches, &schema));
     let settings = Layer::stack(layers);
@@ -77,7 +83,7 @@ pub fn settle(typed: Typed, env: &Env) -> anyhow::Result<Task> {
     let mut args = Args::try_parse_from(settings.words(&schema, &file.home))?;
     args.explain = typed.args.explain;
     if !args.names_a_task() {
-        return Err(file.no_command(&content.runs));
+        return Err(content.no_command(&file));
     }
     if settings.is_of_file(COMMAND) || settings.is_of_file(EXEC) {
         file.takes_home(&mut args);
