@@ -94,13 +94,8 @@ pub struct Args {
     ///
     /// In gitignore syntax, relative to the current directory. A leading `!` re-includes what an
     /// ignore file or the built-in list hides: -i '!*.log'.
-    #[arg(
-        short,
-        long,
-        value_name = "GLOB",
-        help_heading = "Watching",
-        allow_hyphen_values = true
-    )]
+    #[arg(short, long, value_name = "GLOB", help_heading = "Watching", value_parser = pattern,
+        allow_hyphen_values = true)]
     pub ignore: Vec<String>,
 
     /// Watch what .gitignore, .ignore and the built-in list hide
@@ -142,13 +137,8 @@ pub struct Args {
     ///
     /// Then rwatch exits with COMMAND's last code. Implies --restart always, and no default
     /// watching. Restarts because of changes do not count, and restore the budget.
-    #[arg(
-        short,
-        long,
-        value_name = "N",
-        help_heading = "Restarting",
-        allow_negative_numbers = true
-    )]
+    #[arg(short, long, value_name = "N", help_heading = "Restarting", value_parser = restarts,
+        allow_negative_numbers = true)]
     pub max_restarts: Option<u32>,
 
     /// Restart on exits: never (default), on-failure, always
@@ -178,25 +168,15 @@ pub struct Args {
     ///
     /// By `sh -c`, for example -b 'cargo build'. COMMAND stays up until the build has succeeded, and
     /// also if that fails. A change meanwhile stops the build and begins it anew.
-    #[arg(
-        short,
-        long,
-        value_name = "CMD",
-        help_heading = "Restarting",
-        allow_hyphen_values = true
-    )]
+    #[arg(short, long, value_name = "CMD", help_heading = "Restarting",
+        value_parser = OsStringValueParser::new().try_map(shell_command), allow_hyphen_values = true)]
     pub before: Option<OsString>,
 
     /// Run this shell string instead of COMMAND
     ///
     /// By `sh -c`. Options of rwatch may follow it.
-    #[arg(
-        short = 'x',
-        long,
-        value_name = "STRING",
-        help_heading = "Restarting",
-        allow_hyphen_values = true
-    )]
+    #[arg(short = 'x', long, value_name = "STRING", help_heading = "Restarting",
+        value_parser = OsStringValueParser::new().try_map(shell_command), allow_hyphen_values = true)]
     pub exec: Option<OsString>,
 
     /// Stop signal, name or number (default: TERM)
@@ -408,6 +388,27 @@ impl fmt::Display for Invalid {
 
 impl std::error::Error for Invalid {}
 
+fn pattern(text: &str) -> Result<String, Invalid> {
+    if text.is_empty() {
+        return Err(Invalid("expected a pattern such as '*.log' or dist/"));
+    }
+    Ok(text.to_owned())
+}
+
+fn restarts(text: &str) -> Result<u32, Invalid> {
+    let number = text.parse();
+    number.map_err(|_| Invalid("expected a number of restarts, such as 5"))
+}
+
+fn shell_command(text: OsString) -> Result<OsString, Invalid> {
+    if text.as_bytes().trim_ascii().is_empty() {
+        return Err(Invalid(
+            "expected a shell command such as 'make && ./a.out'",
+        ));
+    }
+    Ok(text)
+}
+
 const NO_DURATION: Invalid = Invalid("expected a duration such as 200ms, 2s, 1m or 2.5 (seconds)");
 
 fn duration(text: &str) -> Result<Duration, Invalid> {
@@ -431,6 +432,11 @@ fn duration(text: &str) -> Result<Duration, Invalid> {
         .ok()
         .filter(|duration| *duration <= Duration::from_secs(365 * 24 * 3600))
         .ok_or(Invalid("a duration may be a year at most"))
+}
+
+/// Whether it looks like a duration.
+pub fn is_duration(text: &str) -> bool {
+    duration(text).is_ok()
 }
 
 fn interval(text: &str) -> Result<Duration, Invalid> {

@@ -14,7 +14,7 @@ use clap::error::ErrorKind;
 use globset::GlobBuilder;
 use ignore::gitignore::{Gitignore, GitignoreBuilder};
 
-use crate::cli::{Args, Color, Extensions, Variable};
+use crate::cli::{Args, Color, Extensions, Variable, is_duration};
 use crate::policy::{Policy, RestartPolicy, RestartWhen, Settle, StopPolicy};
 use crate::process::{Launch, Programs};
 use crate::reporter::{Style, Volume};
@@ -112,6 +112,14 @@ impl Config {
             postpone: args.postpone,
             build: args.before.is_some(),
         };
+        if args.poll.is_some()
+            && let [word, ..] = args.command.as_slice()
+            && let Some(time) = word.to_str().filter(|word| is_duration(word))
+        {
+            return Err(usage(&format!(
+                "--poll takes its time behind `=`: --poll={time}"
+            )));
+        }
         let style = Style {
             volume: match (args.quiet, args.verbose) {
                 (true, _) => Volume::Quiet,
@@ -431,6 +439,7 @@ mod tests {
         check_usage("rwatch -s FOO x", "'FOO' for '--signal <SIG>'");
         check_usage("rwatch -x a b", "--exec");
         check_usage("rwatch -q -v x", "--quiet");
+        check_usage("rwatch --poll 5 x", "--poll=5");
     }
 
     #[test]

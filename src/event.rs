@@ -254,6 +254,8 @@ pub enum SpawnFailure {
     NotFound {
         program: OsString,
         searched: Option<OsString>,
+        /// It is in the directory in which it is started, which is not searched.
+        is_here: bool,
     },
     /// Its `#!` line names an interpreter that does not exist.
     NoInterpreter {

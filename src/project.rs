@@ -44,7 +44,7 @@ pub struct Plan {
 /// # Errors
 /// If the project file cannot be read, or makes no sense; or if there is nothing to run.
 pub fn settle(typed: Typed, env: &Env) -> anyhow::Result<Task> {
-    let mut remarks = Vec::new();
+    let mut remarks = Vec::from_iter(without_effect(&typed.args));
     let file = File::find(&typed.args, &env.dir, &mut remarks)?;
     let is_complete = typed.run.is_none() && typed.args.names_a_task();
     if file.is_none() && is_complete && !typed.args.print_config {
@@ -83,7 +83,7 @@ pub fn settle(typed: Typed, env: &Env) -> anyhow::Result<Task> {
     let mut args = Args::try_parse_from(settings.words(&schema, &file.home))?;
     args.explain = typed.args.explain;
     if !args.names_a_task() {
-        return Err(content.no_command(&file));
+        return Err(content.no_command(&file, typed.run.as_deref()));
     }
     if settings.is_of_file(COMMAND) || settings.is_of_file(EXEC) {
         file.takes_home(&mut args);
@@ -98,4 +98,19 @@ pub fn settle(typed: Typed, env: &Env) -> anyhow::Result<Task> {
         }),
         remarks,
     })))
+}
+
+/// What is said of options about watching, if they are typed where nothing is watched.
+fn without_effect(args: &Args) -> Option<String> {
+    let options = [
+        ("--ext", !args.ext.is_empty()),
+        ("--ignore", !args.ignore.is_empty()),
+        ("--if-changed", args.if_changed),
+        ("--poll", args.poll.is_some()),
+    ];
+    let (option, _) = options.into_iter().find(|(_, is_given)| *is_given)?;
+    let watches = args.max_restarts.is_none() || !args.watch.is_empty();
+    (!watches).then(|| {
+        format!("{option} has no effect: --max-restarts watches nothing but what --watch names")
+    })
 }

@@ -444,12 +444,20 @@ fn failure_text(failure: &SpawnFailure) -> String {
         SpawnFailure::NotFound {
             program,
             searched: Some(path),
+            is_here,
         } => {
-            format!("cannot find `{}` in PATH ({})", shown(program), shown(path))
+            let (program, path) = (shown(program), shown(path));
+            let hint = if *is_here {
+                format!(", but `./{program}` is there")
+            } else {
+                String::new()
+            };
+            format!("cannot find `{program}` in PATH ({path}){hint}")
         }
         SpawnFailure::NotFound {
             program,
             searched: None,
+            ..
         } => {
             format!("cannot find `{}`: no such file", shown(program))
         }

@@ -78,8 +78,14 @@ impl Launch {
             program: program.clone(),
             why: why.to_owned(),
         };
-        if let Some(dir) = self.dir.as_deref().filter(|dir| !dir.is_dir()) {
-            return why(&format!("its directory `{}` does not exist", dir.display()));
+        match &self.dir {
+            Some(dir) if !dir.exists() => {
+                return why(&format!("its directory `{}` does not exist", dir.display()));
+            }
+            Some(dir) if !dir.is_dir() => {
+                return why(&format!("`{}` is not a directory", dir.display()));
+            }
+            _ => {}
         }
         match errno {
             Some(Errno::ENOENT | Errno::ENOTDIR) => match self.file() {
@@ -90,7 +96,11 @@ impl Launch {
                     },
                     None => why("the loader that it was linked for does not exist"),
                 },
-                Err(searched) => SpawnFailure::NotFound { program, searched },
+                Err(searched) => SpawnFailure::NotFound {
+                    is_here: searched.is_some() && self.here(&program).is_file(),
+                    program,
+                    searched,
+                },
             },
             Some(Errno::EACCES) => match self.file() {
                 Ok(file) if file.is_dir() => why("it is a directory"),
@@ -107,17 +117,18 @@ impl Launch {
         }
     }
 
+    /// A path as it is in the directory that the program is started in.
+    fn here(&self, path: &OsStr) -> PathBuf {
+        self.dir.as_deref().unwrap_or(Path::new("")).join(path)
+    }
+
     /// The file of the program, or the PATH that has none.
     fn file(&self) -> Result<PathBuf, Option<OsString>> {
-        let here = |path: PathBuf| match &self.dir {
-            Some(dir) => dir.join(path),
-            None => path,
-        };
         if self.program.is_empty() {
             return Err(None);
         }
         if self.program.as_bytes().contains(&b'/') {
-            let path = here(PathBuf::from(&self.program));
+            let path = self.here(&self.program);
             return if path.exists() { Ok(path) } else { Err(None) };
         }
         let is_path = |(key, _): &(OsString, OsString)| key == "PATH";
@@ -134,7 +145,7 @@ impl Launch {
             |(_, value)| value,
         );
         std::env::split_paths(&path)
-            .map(|dir| here(dir).join(&self.program))
+            .map(|dir| self.here(dir.as_os_str()).join(&self.program))
             .find(|file| file.exists())
             .ok_or(Some(path))
     }

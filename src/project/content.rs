@@ -59,13 +59,14 @@ impl Content {
     }
 
     /// That it does not say what to run.
-    pub(super) fn no_command(&self, file: &File) -> anyhow::Error {
+    pub(super) fn no_command(&self, file: &File, run: Option<&str>) -> anyhow::Error {
         let name = &file.name;
-        if self.runs.is_empty() {
-            anyhow!("{name} has no `command`: write one there, or name a COMMAND")
-        } else {
-            let names = self.names();
-            anyhow!("{name} has no `command` of its own: choose a run, {names}")
+        match run {
+            Some(run) => anyhow!("{name} has no `command` for `{run}`: write one there"),
+            None if self.runs.is_empty() => {
+                anyhow!("{name} has no `command`: write one there, or name a COMMAND")
+            }
+            None => anyhow!("{name} has no `command`: choose a run, {}", self.names()),
         }
     }
 
@@ -210,7 +211,10 @@ fn scalar(value: &Spanned<DeValue>) -> Result<String, Wrong> {
         DeValue::Integer(number) if number.radix() == 10 => Ok(number.as_str().to_owned()),
         DeValue::Float(number) => Ok(number.as_str().to_owned()),
         other => {
-            let message = format!("expected a string, and this is a {}", other.type_str());
+            let message = format!(
+                "expected a string, and this is of type {}",
+                other.type_str()
+            );
             Err((value.span(), message))
         }
     }
@@ -255,6 +259,7 @@ fn in_short(error: &anyhow::Error) -> String {
         .map(|(n, part)| match part.strip_prefix("--") {
             _ if n % 2 == 0 => part.to_owned(),
             Some(option) => key(option).unwrap_or_default(),
+            None if part == "[COMMAND]..." => format!("`{COMMAND}`"),
             None => format!("'{part}'"),
         });
     parts.collect()
@@ -348,7 +353,7 @@ mod tests {
         );
         check_wrong(
             "watch = [\n 'ü', 1979-05-27]",
-            "2:7: expected a string, and this is a datetime",
+            "2:7: expected a string, and this is of type datetime",
         );
         check_wrong(
             "x = ",

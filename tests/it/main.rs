@@ -23,6 +23,7 @@ mod large;
 mod limits;
 mod loops;
 mod lost_roots;
+mod mistakes;
 mod polling;
 mod project;
 mod rest;

@@ -34,7 +34,7 @@ fn scene(story: &mut String, title: &str, rwatch: &mut Rwatch) {
 
 /// The line without what differs from run to run: how long it ran or will be waited for, pids,
 /// and where the fixture and the sandbox are.
-fn steady(line: &str, rwatch: &Rwatch) -> String {
+pub(crate) fn steady(line: &str, rwatch: &Rwatch) -> String {
     let line = line
         .replace(&child(), "child")
         .replace(&rwatch.side(""), "");
@@ -144,37 +144,5 @@ fn what_it_says_of_stops() {
     rwatch.says("still waiting for *");
     scene(&mut story, "A stop that takes too long", &mut rwatch);
 
-    insta::assert_snapshot!(story.trim_end());
-}
-
-#[test]
-fn what_it_says_of_mistakes() {
-    let mut story = String::new();
-    let mut end = |words: &[&str]| {
-        let sandbox = Sandbox::new()
-            .file("file.txt", "")
-            .env("PATH", "/usr/bin:/bin");
-        sandbox.save_as("bad", "#!/no/such/interpreter\n", 0o755);
-        sandbox.save_as("text", "just text\n", 0o755);
-        let title = format!("rwatch {}", words.join(" "));
-        scene(&mut story, &title, &mut sandbox.start_words(words));
-    };
-    end(&[]);
-    end(&["-m", "-1", "true"]);
-    end(&["-d", "5x", "true"]);
-    end(&["-s", "FOO", "true"]);
-    end(&["-r", "sometimes", "true"]);
-    end(&["--backoff", "2s..1s", "true"]);
-    end(&["-w", "src/[z-a]", "true"]);
-    end(&["-i", "src/[z-a]", "true"]);
-    end(&["-E", "novalue", "true"]);
-    end(&["-x", "true", "true"]);
-    end(&["-w", "file.txt/sub", "true"]);
-    end(&["-m", "0", "-C", "no/such/dir", "true"]);
-    end(&["-m", "0", "no-such-command"]);
-    end(&["-m", "0", "./no-such-file"]);
-    end(&["-m", "0", "./bad"]);
-    end(&["-m", "0", "./file.txt"]);
-    end(&["-m", "0", "./text"]);
     insta::assert_snapshot!(story.trim_end());
 }

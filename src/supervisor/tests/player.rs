@@ -178,7 +178,11 @@ impl Player {
                 Event::Unsettled
             }
             ["calmed"] => Event::Calmed,
-            ["not", "found"] => failed(SpawnFailure::NotFound { program, searched }),
+            ["not", "found"] => failed(SpawnFailure::NotFound {
+                program,
+                searched,
+                is_here: false,
+            }),
             ["not", "executable"] => failed(SpawnFailure::NotExecutable { program, why }),
             ["no", "memory"] => failed(SpawnFailure::Transient { program, why }),
             ["exited"] => Event::Exited { run },

@@ -434,7 +434,11 @@ fn policies() -> impl Strategy<Value = Policy> {
 
 fn children() -> impl Strategy<Value = Child> {
     let (program, searched) = ("x".into(), None);
-    let missing = SpawnFailure::NotFound { program, searched };
+    let missing = SpawnFailure::NotFound {
+        program,
+        searched,
+        is_here: false,
+    };
     let (program, why) = ("x".into(), String::new());
     let transient = SpawnFailure::Transient { program, why };
     let failure = option::weighted(0.2, select(vec![missing, transient]));
