@@ -2,6 +2,8 @@
 //!
 //! A line that cannot be written is dropped: a closed standard error must not end COMMAND.
 
+mod notes;
+
 use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::ffi::OsStr;
@@ -16,6 +18,7 @@ use crossterm::style::{Color, Stylize as _};
 use crossterm::terminal::{Clear, ClearType};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
+use self::notes::note_text;
 use crate::event::{ChangeKind, Changes, ExitReason, Note, RunId, SpawnFailure, StartReason};
 use crate::process::Member;
 use crate::supervisor::{Begin, Grant, Hope, LoopStage, Message, Next, NextAfterBuild, StopReason};
@@ -310,82 +313,6 @@ fn is_writable() -> bool {
     let stderr = io::stderr();
     let mut fds = [PollFd::new(stderr.as_fd(), PollFlags::POLLOUT)];
     poll(&mut fds, PollTimeout::ZERO) != Ok(0)
-}
-
-fn note_text(note: &Note) -> (Tone, String) {
-    match note {
-        Note::Watching { roots, files, dirs } => {
-            let (files, dirs) = (
-                count(*files, "file", "files"),
-                count(*dirs, "directory", "directories"),
-            );
-            let roots: Vec<String> = roots
-                .iter()
-                .map(|root| path_text(Path::new(root)))
-                .collect();
-            (
-                Tone::Plain,
-                format!("watching {}: {files} in {dirs}", roots.join(", ")),
-            )
-        }
-        Note::Missing { root } => (
-            Tone::Warning,
-            format!("{} does not exist yet", path_text(Path::new(root))),
-        ),
-        Note::Unwatched { path, why } => (
-            Tone::Warning,
-            format!("cannot watch `{}`: {why}", path_text(path)),
-        ),
-        Note::Polled { path, fs, every } => (
-            Tone::Plain,
-            format!(
-                "{} is on {fs}, which tells of no changes: polling it every {}",
-                path_text(path),
-                pause(*every)
-            ),
-        ),
-        Note::AllPolled { asked: true, every } => {
-            (Tone::Plain, format!("polling every {}", pause(*every)))
-        }
-        Note::AllPolled {
-            asked: false,
-            every,
-        } => (
-            Tone::Warning,
-            format!(
-                "all inotify instances of this user are in use: polling every {}; raise the sysctl \
-                 fs.inotify.max_user_instances",
-                pause(*every)
-            ),
-        ),
-        Note::OutOfWatches {
-            dirs,
-            largest,
-            every,
-        } => {
-            let mut text = format!(
-                "no kernel watches left for {}: polling every {}; raise the sysctl fs.inotify.max_user_watches",
-                count(*dirs, "directory", "directories"),
-                pause(*every)
-            );
-            if let Some((path, dirs)) = largest {
-                let _ = write!(
-                    text,
-                    ", or leave some out: --ignore '/{}/' ({})",
-                    path_text(path),
-                    count(*dirs, "directory", "directories")
-                );
-            }
-            (Tone::Warning, text)
-        }
-        Note::Overflow => (
-            Tone::Detail,
-            "the kernel lost count of the changes, looking again at everything".to_owned(),
-        ),
-        Note::Ignored { path, rule } => {
-            (Tone::Detail, format!("{} ignored: {rule}", path_text(path)))
-        }
-    }
 }
 
 fn exited_text(reason: ExitReason, ran: &str, next: Next) -> (Tone, String) {
