@@ -102,10 +102,12 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     for remark in &remarks {
         reporter.remark(remark);
     }
-    match runtime::run(*config, &reporter) {
+    let ended = runtime::run(*config, &reporter).map_err(|error| refuse(&error, &reporter));
+    reporter.finish();
+    match ended {
         Ok(Outcome::Code(code)) => ExitCode::from(code),
         Ok(Outcome::Signal(signal)) => die_of(signal),
-        Err(error) => refuse(&error, &reporter),
+        Err(code) => code,
     }
 }
 

@@ -3,6 +3,7 @@
 //! A line that cannot be written is dropped: a closed standard error must not end COMMAND.
 
 mod notes;
+mod tally;
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -19,6 +20,7 @@ use crossterm::terminal::{Clear, ClearType};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use self::notes::note_text;
+use self::tally::Tally;
 use crate::event::{ChangeKind, Changes, ExitReason, Note, RunId, SpawnFailure, StartReason};
 use crate::process::Member;
 use crate::supervisor::{Begin, Grant, Hope, LoopStage, Message, Next, NextAfterBuild, StopReason};
@@ -54,6 +56,7 @@ pub struct Reporter {
     command: String,
     /// The same of the build.
     build: String,
+    tally: RefCell<Tally>,
     /// Lines for which nobody was there to read them.
     unwritten: RefCell<VecDeque<String>>,
 }
@@ -86,6 +89,7 @@ impl Reporter {
             style,
             command,
             build: String::new(),
+            tally: Tally::begin().into(),
             unwritten: RefCell::default(),
         }
     }
@@ -107,8 +111,9 @@ impl Reporter {
         self.line(tone, &text);
     }
 
-    /// Tells, at length only, which run started, and why.
+    /// Takes in that a run started; tells, at length only, which, and why.
     pub fn spawned(&self, run: RunId, reason: StartReason, changes: &Changes, pid: i32) {
+        self.tally.borrow_mut().spawned(reason);
         for change in changes.iter() {
             let what = match change.kind {
                 ChangeKind::Created => "created",
@@ -155,6 +160,13 @@ impl Reporter {
     pub fn no_terminal(&self) {
         let text = "the command wants the terminal and is stopped until it gets it: start rwatch in the foreground";
         self.line(Tone::Warning, text);
+    }
+
+    /// Says the last line.
+    pub fn finish(&self) {
+        if let Some(text) = self.tally.borrow().text() {
+            self.line(Tone::Plain, &text);
+        }
     }
 
     /// Answers a question, which is the only thing that goes to standard output.
@@ -264,13 +276,18 @@ impl Reporter {
     }
 
     fn line(&self, tone: Tone, text: &str) {
+        self.write(self.printed(tone, text));
+    }
+
+    /// The line as it is printed; nothing, if rwatch is to be quiet about it.
+    fn printed(&self, tone: Tone, text: &str) -> String {
         let needed = match tone {
             Tone::Error | Tone::Answer => Volume::Quiet,
             Tone::Warning | Tone::Start | Tone::Plain => Volume::Normal,
             Tone::Detail => Volume::Verbose,
         };
         if self.style.volume < needed {
-            return;
+            return String::new();
         }
         let color = match tone {
             Tone::Error => Color::Red,
@@ -279,8 +296,7 @@ impl Reporter {
             Tone::Plain | Tone::Answer => Color::Reset,
             Tone::Detail => Color::DarkGrey,
         };
-        // One write a line: COMMAND writes to the same place.
-        let line = if self.style.color {
+        if self.style.color {
             format!(
                 "{} {}\n",
                 "[rwatch]".with(Color::DarkGrey),
@@ -288,14 +304,18 @@ impl Reporter {
             )
         } else {
             format!("[rwatch] {text}\n")
-        };
-        self.write(line);
+        }
     }
 
-    /// Writes what can be written without waiting: a pipe that nobody reads, or a terminal that was
+    /// Writes a line, with what belongs to it, in one go: COMMAND writes to the same place.
+    ///
+    /// That is done as far as it can be without waiting: a pipe that nobody reads, or a terminal that was
     /// stopped by Ctrl-S, must not keep COMMAND from being stopped and started. The rest comes before
     /// the next line, if it is not too much.
     fn write(&self, line: String) {
+        if line.is_empty() {
+            return;
+        }
         let mut unwritten = self.unwritten.borrow_mut();
         if unwritten.len() < UNWRITTEN_MAX {
             unwritten.push_back(line);

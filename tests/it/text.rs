@@ -46,10 +46,10 @@ pub(crate) fn steady(line: &str, rwatch: &Rwatch) -> String {
         let what = match (&*words[n - 2], &*words[n - 1]) {
             ("waiting", "for") | (_, "child,") => "PID",
             ("up", "after") => continue,
-            (_, "after") | ("them", "in") => "TIME",
+            (_, "after") | ("them", "in") | ("was", "up") => "TIME",
             _ => continue,
         };
-        let rest = words[n].trim_start_matches(|c: char| !matches!(c, ',' | ';'));
+        let rest = words[n].trim_start_matches(|c: char| !matches!(c, ',' | ';' | ':'));
         words[n] = format!("{what}{rest}");
     }
     words.join(" ")
