@@ -226,6 +226,13 @@ pub struct Args {
     )]
     pub color: Option<Color>,
 
+    /// Leave the title of the terminal alone
+    ///
+    /// Else it says what has become of COMMAND, if standard error is a terminal, and is put back at
+    /// the end.
+    #[arg(long, help_heading = "Output")]
+    pub no_title: bool,
+
     /// Directory for COMMAND
     #[arg(short = 'C', long, value_name = "DIR", help_heading = "Output", value_hint = ValueHint::DirPath)]
     pub chdir: Option<PathBuf>,

@@ -17,7 +17,7 @@ use ignore::gitignore::{Gitignore, GitignoreBuilder};
 use crate::cli::{Args, Color, Extensions, Variable, is_duration};
 use crate::policy::{Policy, RestartPolicy, RestartWhen, Settle, StopPolicy};
 use crate::process::{Launch, Programs};
-use crate::reporter::{Style, Volume};
+use crate::reporter::{Style, Volume, Wanted};
 use crate::watch::{FilterSpec, Root, WatchSpec};
 
 /// Everything that a run of rwatch is made of.
@@ -42,6 +42,8 @@ pub struct Env {
     pub dir: PathBuf,
     /// Whether standard error is a terminal.
     pub terminal: bool,
+    /// Whether that, as `TERM` has it, is one with a title.
+    pub titled: bool,
     /// Whether `NO_COLOR` is set to something (no-color.org).
     pub no_color: bool,
     /// The files that standard output and error go to, by device and inode.
@@ -57,6 +59,7 @@ impl Env {
         Ok(Self {
             dir: std::env::current_dir().context("cannot tell the current directory")?,
             terminal: std::io::stderr().is_terminal(),
+            titled: std::env::var_os("TERM").is_some_and(|term| is_titled(&term)),
             no_color: std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty()),
             outputs: [
                 file_behind(&std::io::stdout()),
@@ -132,6 +135,9 @@ impl Config {
                 Color::Never => false,
             },
             clear: args.clear && env.terminal,
+            notices: Wanted {
+                title: env.terminal && env.titled && !args.no_title && !args.quiet,
+            },
         };
         let explain = args
             .explain
@@ -150,6 +156,11 @@ impl Config {
             style,
         })
     }
+}
+
+/// Whether a terminal that goes by this name takes a title: neither a dumb one nor Linux's console.
+fn is_titled(term: &OsStr) -> bool {
+    !["", "dumb", "linux"].map(OsStr::new).contains(&term)
 }
 
 /// The regular file that a stream goes to, by device and inode.
@@ -323,6 +334,7 @@ mod tests {
         Env {
             dir: PathBuf::from("/nowhere"),
             terminal: true,
+            titled: true,
             no_color: false,
             outputs: Vec::new(),
         }
@@ -395,7 +407,8 @@ mod tests {
             Style {
                 volume: Volume::Quiet,
                 color: false,
-                clear: true
+                clear: true,
+                notices: Wanted::default(),
             }
         );
         let launch = Launch {

@@ -52,7 +52,7 @@ use nix::sys::signal::Signal;
 use crate::cli::Typed;
 use crate::config::{Config, Env};
 use crate::project::Task;
-use crate::reporter::{Reporter, Style, Volume};
+use crate::reporter::{Reporter, Style, Volume, Wanted};
 use crate::supervisor::Outcome;
 
 /// For rwatch's own errors. COMMAND's codes, and those of shells, are others (env(1) has the
@@ -79,6 +79,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         volume: Volume::Normal,
         color: false,
         clear: false,
+        notices: Wanted::default(),
     };
     let (config, remarks) = match prepare(args) {
         Ok(Prepared::Answer(text)) => {

@@ -3,7 +3,9 @@
 //! A line that cannot be written is dropped: a closed standard error must not end COMMAND.
 
 mod notes;
+mod notices;
 mod tally;
+mod title;
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -20,6 +22,8 @@ use crossterm::terminal::{Clear, ClearType};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use self::notes::note_text;
+use self::notices::Notices;
+pub use self::notices::Wanted;
 use self::tally::Tally;
 use crate::event::{ChangeKind, Changes, ExitReason, Note, RunId, SpawnFailure, StartReason};
 use crate::process::Member;
@@ -35,6 +39,8 @@ pub struct Style {
     pub color: bool,
     /// Whether it clears the screen at each start.
     pub clear: bool,
+    /// What it tells beside its lines.
+    pub notices: Wanted,
 }
 
 /// How much rwatch says.
@@ -56,6 +62,7 @@ pub struct Reporter {
     command: String,
     /// The same of the build.
     build: String,
+    notices: RefCell<Notices>,
     tally: RefCell<Tally>,
     /// Lines for which nobody was there to read them.
     unwritten: RefCell<VecDeque<String>>,
@@ -87,6 +94,7 @@ impl Reporter {
         crossterm::style::force_color_output(style.color);
         Self {
             style,
+            notices: Notices::new(style.notices, &command).into(),
             command,
             build: String::new(),
             tally: Tally::begin().into(),
@@ -102,7 +110,8 @@ impl Reporter {
     /// Tells about a decision.
     pub fn say(&self, message: &Message) {
         let (tone, text) = self.message(message);
-        self.line(tone, &text);
+        let notice = self.notices.borrow_mut().told(message);
+        self.write(self.printed(tone, &text) + &notice);
     }
 
     /// Tells about the watching.
@@ -114,6 +123,7 @@ impl Reporter {
     /// Takes in that a run started; tells, at length only, which, and why.
     pub fn spawned(&self, run: RunId, reason: StartReason, changes: &Changes, pid: i32) {
         self.tally.borrow_mut().spawned(reason);
+        self.write(self.notices.borrow_mut().spawned());
         for change in changes.iter() {
             let what = match change.kind {
                 ChangeKind::Created => "created",
@@ -162,11 +172,21 @@ impl Reporter {
         self.line(Tone::Warning, text);
     }
 
-    /// Says the last line.
+    /// Leaves the terminal, for as long as rwatch is stopped.
+    pub fn suspend(&self) {
+        self.write(self.notices.borrow_mut().leave());
+    }
+
+    /// Takes the terminal again.
+    pub fn resume(&self) {
+        self.write(self.notices.borrow_mut().come_back());
+    }
+
+    /// Says the last line, and leaves the terminal as it was.
     pub fn finish(&self) {
-        if let Some(text) = self.tally.borrow().text() {
-            self.line(Tone::Plain, &text);
-        }
+        let last = self.tally.borrow().text();
+        let last = last.map(|text| self.printed(Tone::Plain, &text));
+        self.write(last.unwrap_or_default() + &self.notices.borrow_mut().leave());
     }
 
     /// Answers a question, which is the only thing that goes to standard output.

@@ -243,12 +243,14 @@ impl World<'_> {
         if let Some(terminal) = &mut self.terminal {
             terminal.suspend();
         }
+        self.reporter.suspend();
         let before = Instant::now();
         signals::stop(lent);
         let stopped = before.elapsed();
         if let Some(terminal) = &mut self.terminal {
             terminal.resume();
         }
+        self.reporter.resume();
         self.processes.resume_all();
         Event::Froze(stopped)
     }

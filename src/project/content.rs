@@ -276,6 +276,7 @@ mod tests {
             dir: PathBuf::from("/nowhere"),
             terminal: false,
             no_color: false,
+            titled: false,
             outputs: Vec::new(),
         }
     }

@@ -1,6 +1,7 @@
 //! Types into rwatch and COMMAND on real terminals: who has the terminal when, what its keys do
 //! to whom, and how it is left behind.
 
+mod notices;
 mod pty;
 
 use std::thread;
