@@ -137,6 +137,7 @@ impl Config {
             clear: args.clear && env.terminal,
             notices: Wanted {
                 title: env.terminal && env.titled && !args.no_title && !args.quiet,
+                bell: env.terminal && args.bell,
             },
         };
         let explain = args

@@ -1,37 +1,58 @@
-//! Tells those who do not read the lines: by the title of the terminal.
+//! Tells those who do not read the lines: by the title of the terminal, and its bell.
 //!
 //! All of it follows from what the reporter is told anyway. What the terminal is to be sent is handed
 //! back, so that it goes out with the line, and by the same way; without a terminal that is nothing.
 
 use super::title::{State, Title};
-use crate::supervisor::Message;
+use crate::supervisor::{Message, Next};
 
 /// What is told beside the lines.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Wanted {
     /// What has become of COMMAND, in the title of the terminal.
     pub title: bool,
+    /// The occasions, by the bell of the terminal.
+    pub bell: bool,
 }
 
-/// The one that tells.
+/// The ones that tell.
 #[derive(Debug)]
 pub(super) struct Notices {
     title: Option<Title>,
+    bell: bool,
+}
+
+/// What somebody who looks elsewhere wants to know of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Occasion {
+    /// COMMAND failed.
+    Failed,
+    /// COMMAND could not be started.
+    NotStarted,
+    /// The build failed, or could not be started.
+    BuildFailed,
+    /// rwatch gave up.
+    GaveUp,
 }
 
 impl Notices {
     pub(super) fn new(wanted: Wanted, command: &str) -> Self {
         Self {
             title: wanted.title.then(|| Title::new(command)),
+            bell: wanted.bell,
         }
     }
 
     /// Takes in a message; what the terminal is to be sent.
     pub(super) fn told(&mut self, message: &Message) -> String {
-        match State::told_by(message) {
+        let mut text = match State::told_by(message) {
             Some(state) => self.title(state),
             None => String::new(),
+        };
+        if self.bell && Occasion::of(message).is_some() {
+            text.push('\x07');
         }
+        text
     }
 
     /// Takes in that COMMAND runs.
@@ -58,11 +79,42 @@ impl Notices {
     }
 }
 
+impl Occasion {
+    /// The occasion that a message is about. What rwatch stops itself is none.
+    fn of(message: &Message) -> Option<Self> {
+        match message {
+            Message::Exited {
+                next: Next::GiveUp { .. },
+                ..
+            } => Some(Self::GaveUp),
+            Message::Exited { reason, .. } => (!reason.is_clean()).then_some(Self::Failed),
+            Message::NotStarted { .. } => Some(Self::NotStarted),
+            Message::BuildFailed { .. } | Message::BuildNotStarted { .. } => {
+                Some(Self::BuildFailed)
+            }
+            Message::Starting
+            | Message::Building
+            | Message::Built { .. }
+            | Message::Postponed
+            | Message::Changed { .. }
+            | Message::Overrun { .. }
+            | Message::Stopping { .. }
+            | Message::Killing
+            | Message::Looping { .. }
+            | Message::BuildLooping { .. }
+            | Message::ByHand
+            | Message::Help
+            | Message::NoKey
+            | Message::Joined { .. } => None,
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::event::{ExitReason, SpawnFailure};
-    use crate::supervisor::{Begin, Grant, Next, NextAfterBuild, StopReason};
+    use crate::supervisor::{Begin, Grant, NextAfterBuild, StopReason};
     use nix::sys::signal::Signal;
     use std::path::PathBuf;
     use std::time::Duration;
@@ -73,6 +125,7 @@ mod tests {
         SpawnFailure::NotFound {
             program: "x".into(),
             searched: None,
+            is_here: false,
         }
     }
 
@@ -95,12 +148,14 @@ mod tests {
     }
 
     #[track_caller]
-    fn check(message: &Message, state: Option<State>) {
+    fn check(message: &Message, occasion: Option<Occasion>, state: Option<State>) {
+        assert_eq!(Occasion::of(message), occasion, "{message:?}");
         assert_eq!(State::told_by(message), state, "{message:?}");
     }
 
     #[test]
-    fn most_messages_have_a_state() {
+    fn failures_are_occasions_and_most_messages_have_a_state() {
+        use Occasion::{BuildFailed, Failed, GaveUp, NotStarted};
         let (clean, code, signal) = (
             ExitReason::Code(0),
             ExitReason::Code(3),
@@ -112,16 +167,16 @@ mod tests {
         });
         let give_up = Next::GiveUp { restarts: 2 };
 
-        check(&exited(clean, Next::Wait), Some(State::Waiting));
-        check(&exited(clean, again), Some(State::Restarting));
-        check(&exited(clean, Next::End), None);
-        check(&exited(clean, give_up), None);
+        check(&exited(clean, Next::Wait), None, Some(State::Waiting));
+        check(&exited(clean, again), None, Some(State::Restarting));
+        check(&exited(clean, Next::End), None, None);
+        check(&exited(clean, give_up), Some(GaveUp), None);
         for reason in [code, signal] {
             let state = Some(State::Failed(reason));
-            check(&exited(reason, Next::Wait), state);
-            check(&exited(reason, again), state);
-            check(&exited(reason, Next::End), None);
-            check(&exited(reason, give_up), None);
+            check(&exited(reason, Next::Wait), Some(Failed), state);
+            check(&exited(reason, again), Some(Failed), state);
+            check(&exited(reason, Next::End), Some(Failed), None);
+            check(&exited(reason, give_up), Some(GaveUp), None);
         }
         for (next, state) in [
             (Next::Wait, Some(State::NotStarted)),
@@ -130,7 +185,7 @@ mod tests {
         ] {
             let failure = failure();
             let message = Message::NotStarted { failure, next };
-            check(&message, state);
+            check(&message, Some(NotStarted), state);
         }
 
         let failed = Message::BuildFailed {
@@ -138,13 +193,13 @@ mod tests {
             ran: AT_ONCE,
             next: NextAfterBuild::Stay,
         };
-        check(&failed, Some(State::BuildFailed));
+        check(&failed, Some(BuildFailed), Some(State::BuildFailed));
         let failed = Message::BuildNotStarted {
             failure: failure(),
             next: NextAfterBuild::Again(AT_ONCE),
         };
-        check(&failed, Some(State::BuildFailed));
-        check(&Message::Building, Some(State::Building));
+        check(&failed, Some(BuildFailed), Some(State::BuildFailed));
+        check(&Message::Building, None, Some(State::Building));
         for (what, built, state) in [
             (Begin::Start, None, None),
             (
@@ -154,17 +209,17 @@ mod tests {
             ),
             (Begin::Build, None, Some(State::Building)),
         ] {
-            check(&changed(what), state);
-            check(&Message::Built { ran: AT_ONCE, what }, built);
+            check(&changed(what), None, state);
+            check(&Message::Built { ran: AT_ONCE, what }, None, built);
         }
 
-        check(&Message::Starting, None);
-        check(&Message::Postponed, Some(State::Waiting));
-        check(&Message::ByHand, Some(State::Restarting));
-        check(&stopping(StopReason::Asked), Some(State::Stopping));
-        check(&stopping(StopReason::Change), None);
-        check(&stopping(StopReason::Leftovers), None);
-        check(&Message::Killing, None);
-        check(&Message::Help, None);
+        check(&Message::Starting, None, None);
+        check(&Message::Postponed, None, Some(State::Waiting));
+        check(&Message::ByHand, None, Some(State::Restarting));
+        check(&stopping(StopReason::Asked), None, Some(State::Stopping));
+        check(&stopping(StopReason::Change), None, None);
+        check(&stopping(StopReason::Leftovers), None, None);
+        check(&Message::Killing, None, None);
+        check(&Message::Help, None, None);
     }
 }

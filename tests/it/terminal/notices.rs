@@ -1,4 +1,4 @@
-//! Tells those who do not read the lines: by the title.
+//! Tells those who do not read the lines: by the title, the bell, and the last line.
 
 use nix::sys::signal::{Signal, kill};
 
@@ -24,6 +24,11 @@ fn states(terminal: &Terminal) -> Vec<String> {
     states
         .map(|title| title.rsplit(": ").next().expect("a state").to_owned())
         .collect()
+}
+
+/// How often the bell rang, where there are no titles.
+fn bells(terminal: &Terminal) -> usize {
+    terminal.raw().matches('\x07').count()
 }
 
 #[track_caller]
@@ -162,7 +167,7 @@ fn the_title_is_left_alone_where_it_is_not_wanted() {
 
 #[test]
 fn only_a_standard_error_that_is_a_terminal_gets_notices() {
-    let options = ["-m", "0"];
+    let options = ["--bell", "-m", "0"];
     let command = ["child", "exit", "3"];
     for (stream, has_title) in [("", true), ("2", false)] {
         let redirect = format!("exec \"$@\" {stream}>out");
@@ -176,4 +181,55 @@ fn only_a_standard_error_that_is_a_terminal_gets_notices() {
             "{other:?}"
         );
     }
+}
+
+#[test]
+fn the_bell_rings_once_for_each_failure() {
+    // How it ends, what the options add, and how often that rings.
+    for (options, command, expected) in [
+        (&["-m", "0"][..], &["child", "exit", "0"][..], 0),
+        (&["-m", "0"], &["child", "exit", "3"], 1),
+        (&["-m", "0", "-q"], &["child", "exit", "3"], 1),
+        (&["-m", "0"], &["sh", "-c", "kill -SEGV $$"], 1),
+        (&["-m", "0"], &["./no-such-file"], 1),
+        (&["-m", "0", "-b", "exit 3"], &["child"], 1),
+        (
+            &["-m", "2", "--backoff", "0..0"],
+            &["child", "exit", "3"],
+            3,
+        ),
+        (
+            &["-m", "2", "--backoff", "0..0"],
+            &["child", "exit", "0"],
+            1,
+        ),
+    ] {
+        let options = [&["--no-title", "--bell"], options].concat();
+        let mut terminal = Terminal::alone(Sandbox::new(), &options, command);
+        terminal.exit();
+        let raw = terminal.raw();
+        assert_eq!(
+            bells(&terminal),
+            expected,
+            "{options:?} {command:?}: {raw:?}"
+        );
+    }
+}
+
+#[test]
+fn the_bell_is_silent_for_what_rwatch_stops_itself() {
+    let mut terminal = start(&["--no-title", "--bell", "-s", "KILL"], &[]);
+    terminal.save("a.js", "");
+    terminal.sees("ready 2 change a.js");
+    terminal.types(CTRL_C);
+    assert_eq!(terminal.exit(), Ended::Signal(2));
+    assert_eq!(bells(&terminal), 0, "{:?}", terminal.raw());
+}
+
+#[test]
+fn without_the_option_the_bell_is_silent() {
+    let options = ["--no-title", "-m", "0"];
+    let mut terminal = Terminal::alone(Sandbox::new(), &options, &["child", "exit", "3"]);
+    assert_eq!(terminal.exit(), Ended::Code(3));
+    assert_eq!(bells(&terminal), 0, "{:?}", terminal.raw());
 }
