@@ -239,6 +239,12 @@ pub struct Args {
     #[arg(long, help_heading = "Output")]
     pub bell: bool,
 
+    /// Show a desktop notification when COMMAND or the build fails
+    ///
+    /// Also when one of them cannot be started, and when rwatch gives up.
+    #[arg(long, help_heading = "Output", hide = cfg!(not(feature = "desktop")))]
+    pub notify: bool,
+
     /// Directory for COMMAND
     #[arg(short = 'C', long, value_name = "DIR", help_heading = "Output", value_hint = ValueHint::DirPath)]
     pub chdir: Option<PathBuf>,

@@ -123,6 +123,11 @@ impl Config {
                 "--poll takes its time behind `=`: --poll={time}"
             )));
         }
+        if args.notify && cfg!(not(feature = "desktop")) {
+            return Err(usage(
+                "--notify is not built in: in a clone of rwatch, `cargo install --path . --features desktop` adds it",
+            ));
+        }
         let style = Style {
             volume: match (args.quiet, args.verbose) {
                 (true, _) => Volume::Quiet,
@@ -138,6 +143,7 @@ impl Config {
             notices: Wanted {
                 title: env.terminal && env.titled && !args.no_title && !args.quiet,
                 bell: env.terminal && args.bell,
+                desktop: args.notify,
             },
         };
         let explain = args

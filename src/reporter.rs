@@ -2,6 +2,8 @@
 //!
 //! A line that cannot be written is dropped: a closed standard error must not end COMMAND.
 
+#[cfg_attr(not(feature = "desktop"), path = "reporter/no_desktop.rs")]
+mod desktop;
 mod notes;
 mod notices;
 mod tally;
@@ -21,6 +23,7 @@ use crossterm::style::{Color, Stylize as _};
 use crossterm::terminal::{Clear, ClearType};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
+use self::desktop::Desktop;
 use self::notes::note_text;
 use self::notices::Notices;
 pub use self::notices::Wanted;
@@ -107,10 +110,19 @@ impl Reporter {
         self.build = shown(command);
     }
 
+    /// Begins to show notifications, if they are wanted. `wake` is called when that fails, which is
+    /// then to be told by [`Reporter::unshown`].
+    pub fn notify(&self, wake: impl Fn(()) + Send + 'static) {
+        if self.style.notices.desktop {
+            let desktop = Desktop::start(&self.command, wake);
+            self.notices.borrow_mut().show_by(desktop);
+        }
+    }
+
     /// Tells about a decision.
     pub fn say(&self, message: &Message) {
         let (tone, text) = self.message(message);
-        let notice = self.notices.borrow_mut().told(message);
+        let notice = self.notices.borrow_mut().told(message, &text);
         self.write(self.printed(tone, &text) + &notice);
     }
 
@@ -172,6 +184,13 @@ impl Reporter {
         self.line(Tone::Warning, text);
     }
 
+    /// Says why nothing can be shown on the desktop, if that is so and has not been said.
+    pub fn unshown(&self) {
+        if let Some(why) = self.notices.borrow().failure() {
+            self.line(Tone::Warning, &unshown_text(&why));
+        }
+    }
+
     /// Leaves the terminal, for as long as rwatch is stopped.
     pub fn suspend(&self) {
         self.write(self.notices.borrow_mut().leave());
@@ -184,6 +203,9 @@ impl Reporter {
 
     /// Says the last line, and leaves the terminal as it was.
     pub fn finish(&self) {
+        if let Some(why) = self.notices.borrow_mut().finish() {
+            self.line(Tone::Warning, &unshown_text(&why));
+        }
         let last = self.tally.borrow().text();
         let last = last.map(|text| self.printed(Tone::Plain, &text));
         self.write(last.unwrap_or_default() + &self.notices.borrow_mut().leave());
@@ -353,6 +375,11 @@ fn is_writable() -> bool {
     let stderr = io::stderr();
     let mut fds = [PollFd::new(stderr.as_fd(), PollFlags::POLLOUT)];
     poll(&mut fds, PollTimeout::ZERO) != Ok(0)
+}
+
+fn unshown_text(why: &str) -> String {
+    let why = shown(why.as_ref());
+    format!("cannot notify: {why}; --notify needs a session bus and a notification service on it")
 }
 
 fn exited_text(reason: ExitReason, ran: &str, next: Next) -> (Tone, String) {

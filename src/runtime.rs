@@ -31,6 +31,8 @@ enum Fact {
     Child(News),
     /// Something to tell the user.
     Note(Note),
+    /// A notification could not be shown.
+    Unshown,
     /// Something that ends rwatch.
     Failed(anyhow::Error),
 }
@@ -45,6 +47,7 @@ pub fn run(config: Config, reporter: &Reporter) -> anyhow::Result<Outcome> {
     let given = Given { blocked, ignored };
     // Signals first: nothing must be left behind, whenever one comes.
     signals::listen(sender(&facts, Fact::Event)).context("cannot listen for signals")?;
+    reporter.notify(sender(&facts, |()| Fact::Unshown));
     // The watch is what a start waits for: so it has the time that the rest takes.
     let watch = config
         .watch
@@ -78,6 +81,10 @@ pub fn run(config: Config, reporter: &Reporter) -> anyhow::Result<Outcome> {
             Ok(Fact::Child(news)) => world.take_in(news),
             Ok(Fact::Note(note)) => {
                 reporter.note(&note);
+                continue;
+            }
+            Ok(Fact::Unshown) => {
+                reporter.unshown();
                 continue;
             }
             Ok(Fact::Failed(error)) => return Err(error),

@@ -1,8 +1,9 @@
-//! Tells those who do not read the lines: by the title of the terminal, and its bell.
+//! Tells those who do not read the lines: by the title of the terminal, its bell, and the desktop.
 //!
 //! All of it follows from what the reporter is told anyway. What the terminal is to be sent is handed
 //! back, so that it goes out with the line, and by the same way; without a terminal that is nothing.
 
+use super::desktop::Desktop;
 use super::title::{State, Title};
 use crate::supervisor::{Message, Next};
 
@@ -13,6 +14,8 @@ pub struct Wanted {
     pub title: bool,
     /// The occasions, by the bell of the terminal.
     pub bell: bool,
+    /// The occasions, on the desktop.
+    pub desktop: bool,
 }
 
 /// The ones that tell.
@@ -20,6 +23,7 @@ pub struct Wanted {
 pub(super) struct Notices {
     title: Option<Title>,
     bell: bool,
+    desktop: Option<Desktop>,
 }
 
 /// What somebody who looks elsewhere wants to know of.
@@ -40,16 +44,26 @@ impl Notices {
         Self {
             title: wanted.title.then(|| Title::new(command)),
             bell: wanted.bell,
+            desktop: None,
         }
     }
 
-    /// Takes in a message; what the terminal is to be sent.
-    pub(super) fn told(&mut self, message: &Message) -> String {
+    /// Takes in who shows the occasions on the desktop.
+    pub(super) fn show_by(&mut self, desktop: Option<Desktop>) {
+        self.desktop = desktop;
+    }
+
+    /// Takes in a message, for which rwatch's line is `line`; what the terminal is to be sent.
+    pub(super) fn told(&mut self, message: &Message, line: &str) -> String {
+        let occasion = Occasion::of(message);
+        if let (Some(desktop), Some(_)) = (&self.desktop, occasion) {
+            desktop.show(line);
+        }
         let mut text = match State::told_by(message) {
             Some(state) => self.title(state),
             None => String::new(),
         };
-        if self.bell && Occasion::of(message).is_some() {
+        if self.bell && occasion.is_some() {
             text.push('\x07');
         }
         text
@@ -71,6 +85,16 @@ impl Notices {
             .as_mut()
             .map(Title::come_back)
             .unwrap_or_default()
+    }
+
+    /// Why nothing can be shown on the desktop, if that is so; once.
+    pub(super) fn failure(&self) -> Option<String> {
+        self.desktop.as_ref().and_then(Desktop::failure)
+    }
+
+    /// Waits a moment for the desktop to show what it was given; why it could not, as above.
+    pub(super) fn finish(&mut self) -> Option<String> {
+        self.desktop.take().and_then(Desktop::finish)
     }
 
     fn title(&mut self, state: State) -> String {

@@ -13,6 +13,7 @@ mod cli;
 mod corpus;
 mod costs;
 mod counts;
+mod desktop;
 mod documents;
 mod env_file;
 mod exits;
