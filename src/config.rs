@@ -87,81 +87,80 @@ impl Config {
     /// # Errors
     /// With a [`clap::Error`] inside if the command line is wrong.
     pub fn resolve(args: Args, ignored: Option<&Ignored>, env: &Env) -> anyhow::Result<Self> {
-        let max = args.max_restarts;
-        let when = args.restart.map_or(
-            if max.is_some() {
-                RestartWhen::Always
-            } else {
-                RestartWhen::Never
-            },
-            RestartWhen::from,
-        );
-        let stop = StopPolicy::default();
         let watch = watch(&args, ignored, env)?;
-        if args.postpone && watch.is_none() {
-            return Err(usage(
-                "--postpone waits for a change, and nothing is watched: add --watch",
-            ));
+        if let Some(why) = refused(&args, watch.is_some()) {
+            return Err(usage(&why));
         }
-        let policy = Policy {
-            restart: RestartPolicy { when, max },
-            backoff: args.backoff.unwrap_or_default(),
-            stop: StopPolicy {
-                signal: args.signal.unwrap_or(stop.signal),
-                grace: args.stop_timeout.unwrap_or(stop.grace),
-            },
-            settle: Settle { delay: args.delay },
-            watching: watch.is_some(),
-            postpone: args.postpone,
-            build: args.before.is_some(),
-        };
-        if args.poll.is_some()
-            && let [word, ..] = args.command.as_slice()
-            && let Some(time) = word.to_str().filter(|word| is_duration(word))
-        {
-            return Err(usage(&format!(
-                "--poll takes its time behind `=`: --poll={time}"
-            )));
-        }
-        if args.notify && cfg!(not(feature = "desktop")) {
-            return Err(usage(
-                "--notify is not built in: in a clone of rwatch, `cargo install --path . --features desktop` adds it",
-            ));
-        }
-        let style = Style {
-            volume: match (args.quiet, args.verbose) {
-                (true, _) => Volume::Quiet,
-                (false, true) => Volume::Verbose,
-                (false, false) => Volume::Normal,
-            },
-            color: match args.color.unwrap_or_default() {
-                Color::Auto => env.terminal && !env.no_color,
-                Color::Always => true,
-                Color::Never => false,
-            },
-            clear: args.clear && env.terminal,
-            notices: Wanted {
-                title: env.terminal && env.titled && !args.no_title && !args.quiet,
-                bell: env.terminal && args.bell,
-                desktop: args.notify,
-            },
-        };
-        let explain = args
-            .explain
-            .as_ref()
-            .map(|path| cleaned(&env.dir.join(path)));
-        if explain.is_some() && watch.is_none() {
-            return Err(usage(
-                "--explain asks about what is watched, and nothing is: add --watch",
-            ));
-        }
+        let explain = args.explain.as_deref();
         Ok(Self {
-            explain,
+            explain: explain.map(|path| cleaned(&env.dir.join(path))),
+            policy: policy(&args, watch.is_some()),
+            style: style(&args, env),
             programs: programs(args, env),
             watch,
-            policy,
-            style,
         })
+    }
+}
+
+/// What makes no sense although every option does, and what to do about it.
+fn refused(args: &Args, watches: bool) -> Option<String> {
+    let add = |what| Some(format!("{what}, and nothing is watched: add --watch"));
+    if args.postpone && !watches {
+        return add("--postpone waits for a change");
+    }
+    if args.explain.is_some() && !watches {
+        return add("--explain asks about what is watched");
+    }
+    if args.notify && cfg!(not(feature = "desktop")) {
+        let how = "in a clone of rwatch, `cargo install --path . --features desktop` adds it";
+        return Some(format!("--notify is not built in: {how}"));
+    }
+    let program = args.command.first().and_then(|word| word.to_str());
+    let time = program.filter(|word| args.poll.is_some() && is_duration(word))?;
+    Some(format!("--poll takes its time behind `=`: --poll={time}"))
+}
+
+fn policy(args: &Args, watching: bool) -> Policy {
+    let implied = match args.max_restarts {
+        Some(_) => RestartWhen::Always,
+        None => RestartWhen::Never,
+    };
+    let stop = StopPolicy::default();
+    Policy {
+        restart: RestartPolicy {
+            when: args.restart.map_or(implied, RestartWhen::from),
+            max: args.max_restarts,
+        },
+        backoff: args.backoff.unwrap_or_default(),
+        stop: StopPolicy {
+            signal: args.signal.unwrap_or(stop.signal),
+            grace: args.stop_timeout.unwrap_or(stop.grace),
+        },
+        settle: Settle { delay: args.delay },
+        watching,
+        postpone: args.postpone,
+        build: args.before.is_some(),
+    }
+}
+
+fn style(args: &Args, env: &Env) -> Style {
+    Style {
+        volume: match (args.quiet, args.verbose) {
+            (true, _) => Volume::Quiet,
+            (false, true) => Volume::Verbose,
+            (false, false) => Volume::Normal,
+        },
+        color: match args.color.unwrap_or_default() {
+            Color::Auto => env.terminal && !env.no_color,
+            Color::Always => true,
+            Color::Never => false,
+        },
+        clear: args.clear && env.terminal,
+        notices: Wanted {
+            title: env.terminal && env.titled && !args.no_title && !args.quiet,
+            bell: env.terminal && args.bell,
+            desktop: args.notify,
+        },
     }
 }
 
