@@ -1,6 +1,8 @@
-//! Checks what is printed for other programs: completions, and the manual page.
+//! Checks what is there for other programs: completions, the manual page, and the picture of the
+//! README.
 
 use std::fs;
+use std::path::Path;
 
 use crate::sandbox::{Ended, Rwatch, Sandbox};
 
@@ -39,4 +41,27 @@ fn the_manual_page_is_one() {
     let script = "man --warnings -E UTF-8 -l -P cat $0 > page 2> warnings; [ ! -s warnings ] && \
                   grep -q -e --stop-timeout page";
     rwatch.tool("sh", &["-c", script, &file]);
+}
+
+#[test]
+fn the_recording_is_a_picture_of_a_session_and_names_no_place_but_its_own() {
+    let picture = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/recording/session.svg");
+    let script = r#"
+import re, sys
+from xml.etree import ElementTree
+
+SVG = "{http://www.w3.org/2000/svg}"
+root = ElementTree.parse(sys.argv[1]).getroot()
+assert root.tag == SVG + "svg" and root.find(SVG + "title").text, "no picture with a title"
+lines = [text.text for text in root.iter(SVG + "text")]
+for said in ["watching app, libs", "restarting", "waiting for changes"]:
+    assert any(said in line for line in lines), said
+places = re.findall(r"(?<![\w.:/])/[\w.-]+/\S*", " ".join(lines))
+assert all(place.startswith("/tmp/node-app/") for place in places), places
+source = open(sys.argv[1]).read()
+assert not re.search(r"<script|href|url\(|@import", source), "more than this file"
+assert len(source) < 100_000, len(source)
+"#;
+    let picture = picture.to_str().expect("the repository is UTF-8");
+    Sandbox::new().tool("python3", &["-c", script, picture]);
 }
