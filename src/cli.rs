@@ -260,6 +260,13 @@ pub struct Args {
     #[arg(long, value_name = "FILE", help_heading = "Output", value_hint = ValueHint::FilePath)]
     pub env_file: Vec<PathBuf>,
 
+    /// Tell programs what happens: a JSON object a line
+    ///
+    /// To a descriptor that rwatch was given (--events 3 … 3>events.jsonl), or to a file, to which it
+    /// is appended, or a FIFO; ./3 is a file. COMMAND never waits for whoever reads it.
+    #[arg(long, value_name = "FD|FILE", help_heading = "Output", value_hint = ValueHint::FilePath)]
+    pub events: Option<OsString>,
+
     /// Print completions for a shell: bash, fish, zsh …
     #[arg(
         long,

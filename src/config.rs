@@ -15,6 +15,7 @@ use globset::GlobBuilder;
 use ignore::gitignore::{Gitignore, GitignoreBuilder};
 
 use crate::cli::{Args, Color, Extensions, Variable, is_duration};
+use crate::journal::Target;
 use crate::policy::{Policy, RestartPolicy, RestartWhen, Settle, StopPolicy};
 use crate::process::{Launch, Programs};
 use crate::reporter::{Style, Volume, Wanted};
@@ -31,6 +32,8 @@ pub struct Config {
     pub policy: Policy,
     /// How it is told.
     pub style: Style,
+    /// Where to tell other programs what happens.
+    pub events: Option<Target>,
     /// The path that is to be explained, instead of all this; absolute.
     pub explain: Option<PathBuf>,
 }
@@ -87,12 +90,18 @@ impl Config {
     /// # Errors
     /// With a [`clap::Error`] inside if the command line is wrong.
     pub fn resolve(args: Args, ignored: Option<&Ignored>, env: &Env) -> anyhow::Result<Self> {
-        let watch = watch(&args, ignored, env)?;
+        let events = args.events.as_deref().map(|typed| target(typed, &env.dir));
+        let events = events.transpose()?;
+        let mut watch = watch(&args, ignored, env)?;
+        if let (Some(target), Some(watch)) = (&events, &mut watch) {
+            watch.filter.outputs.extend(target.file());
+        }
         if let Some(why) = refused(&args, watch.is_some()) {
             return Err(usage(&why));
         }
         let explain = args.explain.as_deref();
         Ok(Self {
+            events,
             explain: explain.map(|path| cleaned(&env.dir.join(path))),
             policy: policy(&args, watch.is_some()),
             style: style(&args, env),
@@ -109,7 +118,7 @@ fn refused(args: &Args, watches: bool) -> Option<String> {
         return add("--postpone waits for a change");
     }
     if args.explain.is_some() && !watches {
-        return add("--explain asks about what is watched");
+        return add("--explain asks about changes");
     }
     if args.notify && cfg!(not(feature = "desktop")) {
         let how = "in a clone of rwatch, `cargo install --path . --features desktop` adds it";
@@ -167,6 +176,27 @@ fn style(args: &Args, env: &Env) -> Style {
 /// Whether a terminal that goes by this name takes a title: neither a dumb one nor Linux's console.
 fn is_titled(term: &OsStr) -> bool {
     !["", "dumb", "linux"].map(OsStr::new).contains(&term)
+}
+
+/// Whether it names a descriptor, and not a file.
+pub fn is_descriptor(typed: &OsStr) -> bool {
+    typed.as_bytes().iter().all(u8::is_ascii_digit)
+}
+
+/// A number is a descriptor, and everything else a file.
+fn target(typed: &OsStr, dir: &Path) -> anyhow::Result<Target> {
+    if typed.is_empty() {
+        return Err(usage(
+            "invalid value '' for '--events <FD|FILE>': expected a descriptor such as 3, or a file",
+        ));
+    }
+    let number = typed.to_str().filter(|_| is_descriptor(typed));
+    let number = number.map(str::parse);
+    Ok(match number {
+        // No descriptor is that large.
+        Some(number) => Target::Descriptor(number.unwrap_or(i32::MAX)),
+        None => Target::File(cleaned(&dir.join(typed))),
+    })
 }
 
 /// The regular file that a stream goes to, by device and inode.

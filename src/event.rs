@@ -97,6 +97,11 @@ impl RunId {
     pub fn is_build(self) -> bool {
         self.0 >= FIRST_BUILD
     }
+
+    /// Which of its kind it is: 1, 2, 3 …
+    pub fn number(self) -> u64 {
+        self.0 & !FIRST_BUILD
+    }
 }
 
 /// What the watch saw since it last spoke.
@@ -199,6 +204,10 @@ pub enum ChangeKind {
     Removed,
 }
 
+/// The exit code of rwatch's own errors. COMMAND's codes, and those of shells, are others (env(1) has
+/// the same custom).
+pub const OWN_ERROR: u8 = 125;
+
 /// How COMMAND ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ExitReason {
@@ -281,7 +290,7 @@ impl SpawnFailure {
         match self {
             Self::NotFound { .. } | Self::NoInterpreter { .. } => 127,
             Self::NotExecutable { .. } => 126,
-            Self::Transient { .. } | Self::EnvFile { .. } => 125,
+            Self::Transient { .. } | Self::EnvFile { .. } => OWN_ERROR,
         }
     }
 }

@@ -7,8 +7,8 @@
 //! notify ────► watch ──┐                                  ┌─► process   spawn, signal, reap
 //! OS signals ► signals ┼─► one channel ─► runtime ────────┼─► watch     collect a burst
 //! dead children ───────┤                  │   ▲           ├─► terminal  lend, take back
-//! keys ─────► terminal ┘                  │   │           └─► reporter  every line printed
-//!                                         ▼   │
+//! keys ─────► terminal ┘                  │   │           ├─► reporter  every line printed
+//!                                         ▼   │           └─► journal   the same for programs
 //!                                  Supervisor::handle(now, Event) -> Vec<Action>
 //! ```
 //!
@@ -26,11 +26,13 @@
 //! | [`terminal`] | the terminal: who has it, its modes, the keys |
 //! | [`signals`] | the signals that rwatch is sent |
 //! | [`reporter`] | what rwatch says |
+//! | [`journal`] | what it tells other programs |
 //! | [`text`] | names and durations for people |
 
 mod cli;
 mod config;
 mod event;
+mod journal;
 mod policy;
 mod process;
 mod project;
@@ -51,13 +53,10 @@ use nix::sys::signal::Signal;
 
 use crate::cli::Typed;
 use crate::config::{Config, Env};
+use crate::event::OWN_ERROR;
 use crate::project::Task;
 use crate::reporter::{Reporter, Style, Volume, Wanted};
 use crate::supervisor::Outcome;
-
-/// For rwatch's own errors. COMMAND's codes, and those of shells, are others (env(1) has the
-/// same custom).
-const OWN_ERROR: u8 = 125;
 
 /// The whole program: from the command line to the exit code.
 pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {

@@ -453,6 +453,11 @@ impl Processes {
         self.runs[self.index(id)?].ended
     }
 
+    /// The value of `RWATCH_RUN_ID` in the run.
+    pub fn name(&self, id: RunId) -> Option<&str> {
+        Some(&self.runs[self.index(id)?].name)
+    }
+
     /// The process group of the run.
     pub fn group(&self, id: RunId) -> Option<Pid> {
         self.runs[self.index(id)?].group

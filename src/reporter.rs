@@ -31,7 +31,7 @@ use self::tally::Tally;
 use crate::event::{ChangeKind, Changes, ExitReason, Note, RunId, SpawnFailure, StartReason};
 use crate::process::Member;
 use crate::supervisor::{Begin, Grant, Hope, LoopStage, Message, Next, NextAfterBuild, StopReason};
-use crate::text::{pause, shown, span};
+use crate::text::{pause, reason, shown, span};
 
 /// How rwatch speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -209,6 +209,17 @@ impl Reporter {
         let last = self.tally.borrow().text();
         let last = last.map(|text| self.printed(Tone::Plain, &text));
         self.write(last.unwrap_or_default() + &self.notices.borrow_mut().leave());
+    }
+
+    /// Says that the events of `--events` go nowhere any more. That nobody reads them is the reader's
+    /// business.
+    pub fn events_lost(&self, error: &io::Error) {
+        if error.kind() == io::ErrorKind::BrokenPipe {
+            self.line(Tone::Detail, "nobody reads the events any more");
+        } else {
+            let text = format!("no more events, they cannot be written: {}", reason(error));
+            self.line(Tone::Warning, &text);
+        }
     }
 
     /// Answers a question, which is the only thing that goes to standard output.
@@ -433,7 +444,8 @@ fn next_text(next: Next) -> String {
     }
 }
 
-fn failure_text(failure: &SpawnFailure) -> String {
+/// Why COMMAND, or the build, could not be started.
+pub fn failure_text(failure: &SpawnFailure) -> String {
     match failure {
         SpawnFailure::NotFound {
             program,

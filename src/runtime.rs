@@ -3,6 +3,7 @@
 //! One channel brings everything, one `recv_timeout` waits for it: at rest every thread of rwatch
 //! is blocked. Whatever is started, signalled or reaped is so from this thread alone.
 
+use std::io;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::{Duration, Instant};
 
@@ -10,7 +11,8 @@ use anyhow::Context as _;
 use nix::sys::signal::Signal;
 
 use crate::config::Config;
-use crate::event::{Event, ExitReason, Halt, Note, RunId, StartReason};
+use crate::event::{Changes, Event, ExitReason, Halt, Note, RunId, StartReason};
+use crate::journal::{Journal, Start, Target};
 use crate::process::{Given, News, Processes};
 use crate::reporter::Reporter;
 use crate::signals;
@@ -33,6 +35,8 @@ enum Fact {
     Note(Note),
     /// A notification could not be shown.
     Unshown,
+    /// Nobody can be told any more what happens.
+    Unheard(io::Error),
     /// Something that ends rwatch.
     Failed(anyhow::Error),
 }
@@ -41,25 +45,51 @@ enum Fact {
 ///
 /// # Errors
 /// If it cannot be watched, signalled or waited for; nothing is left running then.
-pub fn run(config: Config, reporter: &Reporter) -> anyhow::Result<Outcome> {
+pub fn run(mut config: Config, reporter: &Reporter) -> anyhow::Result<Outcome> {
+    // First of all: a number is a descriptor that rwatch was given, and not one of its own.
+    let events = config.events.take().map(Target::open).transpose()?;
+    if let (Some(sink), Some(watch)) = (&events, &mut config.watch) {
+        // It may be new.
+        watch.filter.outputs.extend(sink.file());
+    }
     let (facts, inbox) = channel();
     let (blocked, ignored) = signals::given();
     let given = Given { blocked, ignored };
     // Signals first: nothing must be left behind, whenever one comes.
     signals::listen(sender(&facts, Fact::Event)).context("cannot listen for signals")?;
     reporter.notify(sender(&facts, |()| Fact::Unshown));
+    let mut journal = match events {
+        None => Journal::none(),
+        Some(sink) => Journal::start(sink, config.policy.build, sender(&facts, Fact::Unheard))
+            .context("cannot start a thread for --events")?,
+    };
+    journal.begin(config.programs.command.words());
+    let outcome = live(config, given, (&facts, &inbox), reporter, &mut journal);
+    journal.end(&outcome);
+    outcome
+}
+
+/// The life of rwatch: at its end nothing is left running, and the terminal is as it was.
+fn live(
+    config: Config,
+    given: Given,
+    (facts, inbox): (&Sender<Fact>, &Receiver<Fact>),
+    reporter: &Reporter,
+    journal: &mut Journal,
+) -> anyhow::Result<Outcome> {
     // The watch is what a start waits for: so it has the time that the rest takes.
     let watch = config
         .watch
-        .map(|spec| Watch::start(spec, sender(&facts, fact)))
+        .map(|spec| Watch::start(spec, sender(facts, fact)))
         .transpose()?;
     let mut world = World {
-        processes: Processes::new(config.programs, given, sender(&facts, Fact::Child))
+        processes: Processes::new(config.programs, given, sender(facts, Fact::Child))
             .context("cannot wait for children")?,
-        terminal: Terminal::open(sender(&facts, Fact::Event)),
+        terminal: Terminal::open(sender(facts, Fact::Event)),
         lent_to: None,
         watch,
         reporter,
+        journal,
     };
     let mut supervisor = Supervisor::new(config.policy);
     if world.watch.is_none() {
@@ -67,9 +97,10 @@ pub fn run(config: Config, reporter: &Reporter) -> anyhow::Result<Outcome> {
         let _ = facts.send(Fact::Event(Event::Armed));
     }
     loop {
+        world.journal.send();
         let (frozen, fact) = match supervisor.deadline() {
             None => (None, inbox.recv().map_err(RecvTimeoutError::from)),
-            Some(at) => wait(&inbox, at, supervisor.is_stopping()),
+            Some(at) => wait(inbox, at, supervisor.is_stopping()),
         };
         if let Some(time) = frozen {
             supervisor.handle(Instant::now(), Event::Froze(time));
@@ -81,6 +112,11 @@ pub fn run(config: Config, reporter: &Reporter) -> anyhow::Result<Outcome> {
             Ok(Fact::Child(news)) => world.take_in(news),
             Ok(Fact::Note(note)) => {
                 reporter.note(&note);
+                world.journal.note(&note);
+                continue;
+            }
+            Ok(Fact::Unheard(error)) => {
+                reporter.events_lost(&error);
                 continue;
             }
             Ok(Fact::Unshown) => {
@@ -94,7 +130,10 @@ pub fn run(config: Config, reporter: &Reporter) -> anyhow::Result<Outcome> {
             }
         };
         while !events.is_empty() {
-            let decide = |event| supervisor.handle(Instant::now(), event);
+            let decide = |event| {
+                world.journal.happened(&event);
+                supervisor.handle(Instant::now(), event)
+            };
             let actions: Vec<Action> = events.drain(..).flat_map(decide).collect();
             for action in actions {
                 match action {
@@ -135,6 +174,7 @@ struct World<'a> {
     lent_to: Option<RunId>,
     watch: Option<Watch>,
     reporter: &'a Reporter,
+    journal: &'a mut Journal,
 }
 
 impl World<'_> {
@@ -151,7 +191,10 @@ impl World<'_> {
                     self.reporter.clear();
                 }
                 match self.processes.spawn(run, run, reason, &changes) {
-                    Ok(pid) => self.reporter.spawned(run, reason, &changes, pid),
+                    Ok(pid) => {
+                        self.note_start(run, run, pid, reason, &changes);
+                        self.reporter.spawned(run, reason, &changes, pid);
+                    }
                     Err(failure) => return vec![Event::NotStarted { run, failure }],
                 }
             }
@@ -162,13 +205,18 @@ impl World<'_> {
                 changes,
             } => {
                 self.reporter.clear();
-                if let Err(failure) = self.processes.spawn(run, before, reason, &changes) {
-                    return vec![Event::NotStarted { run, failure }];
+                match self.processes.spawn(run, before, reason, &changes) {
+                    Ok(pid) => self.note_start(run, before, pid, reason, &changes),
+                    Err(failure) => return vec![Event::NotStarted { run, failure }],
                 }
             }
-            Action::Signal { run, signal } => self.processes.signal(run, signal),
+            Action::Signal { run, signal } => {
+                self.processes.signal(run, signal);
+                self.journal.signalled(run, signal);
+            }
             Action::Kill { run } => {
                 self.processes.kill(run);
+                self.journal.killed(run);
                 return self.processes.emptied();
             }
             Action::Look { run } => {
@@ -184,7 +232,10 @@ impl World<'_> {
                     watch.collect(order);
                 }
             }
-            Action::Say(message) => self.reporter.say(&message),
+            Action::Say(message) => {
+                self.reporter.say(&message);
+                self.journal.decided(&message);
+            }
             Action::NameRemaining { run, hope } => {
                 self.reporter
                     .remaining(&self.processes.remaining(run), hope);
@@ -193,6 +244,25 @@ impl World<'_> {
             Action::Finish(_) => unreachable!("the loop ends with it"),
         }
         Vec::new()
+    }
+
+    /// Has other programs know of a start.
+    fn note_start(
+        &mut self,
+        run: RunId,
+        before: RunId,
+        pid: i32,
+        reason: StartReason,
+        changes: &Changes,
+    ) {
+        self.journal.started(&Start {
+            run,
+            before,
+            id: self.processes.name(run).unwrap_or_default(),
+            pid,
+            reason,
+            changes,
+        });
     }
 
     /// Takes in what has become of a child. The terminal comes back before anybody hears that the

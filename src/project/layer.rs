@@ -7,6 +7,7 @@ use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, Command, CommandFactory as _};
 
 use crate::cli::Args;
+use crate::config::is_descriptor;
 
 /// COMMAND's own key; the others are the names of long options.
 pub(super) const COMMAND: &str = "command";
@@ -23,8 +24,10 @@ const TYPED_ONLY: [&str; 8] = [
     "print-config",
     "version",
 ];
+/// What may be a descriptor and no path.
+const EVENTS: &str = "events";
 /// Whose values are relative to the place that they are written in.
-const PATHS: [&str; 3] = ["chdir", "env-file", "watch"];
+const PATHS: [&str; 4] = ["chdir", "env-file", EVENTS, "watch"];
 /// The variables; in a file they may be a table.
 pub(super) const ENV: &str = "env";
 /// The patterns, which are relative to the place that they are written in.
@@ -240,7 +243,7 @@ impl Setting {
 
 /// Whether the value is a path that is relative to the place where it is written.
 pub(super) fn is_path(key: &str, text: &OsStr) -> bool {
-    PATHS.contains(&key) && !text.is_empty()
+    PATHS.contains(&key) && !text.is_empty() && !(key == EVENTS && is_descriptor(text))
 }
 
 /// A path that is written in the directory `home`, as it is written here.
@@ -328,6 +331,7 @@ mod tests {
             ("env-file", ".env"),
             ("ignore", "dist"),
             ("signal", "INT"),
+            ("events", "3"),
         ] {
             let origin = Origin::File { at: 0 };
             of_file.set(
@@ -346,7 +350,8 @@ mod tests {
                 "--watch=..",
                 "--chdir=/abs",
                 "--env-file=../.env",
-                "--signal=INT"
+                "--signal=INT",
+                "--events=3"
             ]
         );
         assert_eq!(of_file.ignored_by_file(), ["dist"]);

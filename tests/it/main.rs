@@ -16,6 +16,7 @@ mod counts;
 mod desktop;
 mod documents;
 mod env_file;
+mod events;
 mod exits;
 mod faults;
 mod ignore_rules;

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Which modules each module may use. One that is not listed may use all.
-const ARROWS: [(&str, &[&str]); 11] = [
+const ARROWS: [(&str, &[&str]); 12] = [
     ("policy", &[]),
     ("event", &[]),
     ("text", &[]),
@@ -16,6 +16,7 @@ const ARROWS: [(&str, &[&str]); 11] = [
     ("process", &["event", "text"]),
     ("watch", &["event", "text"]),
     ("reporter", &["event", "process", "supervisor", "text"]),
+    ("journal", &["event", "reporter", "supervisor", "text"]),
 ];
 
 /// The files of a module: its own, and those of its children.
