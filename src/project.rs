@@ -7,6 +7,8 @@
 
 mod content;
 mod file;
+#[allow(dead_code)] // wired in by the next commit
+mod habits;
 mod layer;
 mod print;
 
