@@ -10,6 +10,8 @@ mod file;
 #[allow(dead_code)] // wired in by the next commit
 mod habits;
 mod layer;
+#[allow(dead_code)] // wired in by the next commit
+mod nodemon;
 mod print;
 
 use anyhow::bail;
