@@ -184,7 +184,7 @@ fn literal(name: &str) -> String {
 }
 
 /// Whether it has anything that means something in nodemon's globs.
-fn is_glob(rule: &str) -> bool {
+pub(super) fn is_glob(rule: &str) -> bool {
     rule.contains(['*', '?', '[', '{']) || ["+(", "@(", "!("].iter().any(|mark| rule.contains(mark))
 }
 

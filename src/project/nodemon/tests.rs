@@ -355,6 +355,20 @@ fn what_is_ignored_by_itself_is_so_here() {
 }
 
 #[test]
+fn a_watched_glob_in_what_git_ignores_is_not_hidden() {
+    let json = r#"{"watch": ["build/out/**/*.js", "dist", "src/**/*.ts"]}"#;
+    let files = [
+        ("nodemon.json", json),
+        (".gitignore", "build/\ndist/\n*.log\n"),
+        ("dist/a.js", ""),
+    ];
+    check_lines(vec![(
+        files.into(),
+        r#"ignore = [".*", "!/build/", "bower_components/", "coverage/"]"#,
+    )]);
+}
+
+#[test]
 fn where_every_name_is_watched_no_extension_counts() {
     let text = |json| converted(&[("nodemon.json", json)]).expect("valid");
     assert!(!text(r#"{"watch": ["conf/*.*"]}"#).contains("\next = "));

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use ignore::gitignore::Gitignore;
 use serde_json::Value;
 
 use super::command::Command;
@@ -74,6 +75,7 @@ impl Document {
                 Watched::Lost(why) => self.lost("watch", &rule.into(), why),
             }
         }
+        let shown = shown_again(&watch, dir);
         watch.dedup();
         let has_dots = watch.iter().any(|path| has_hidden(path));
         if !watch.is_empty() && watch != ["."] {
@@ -87,7 +89,7 @@ impl Document {
         }
         let user = settings.strings("ignore")?.unwrap_or_default();
         ignored.extend(user.into_iter().map(|rule| ("ignore", rule)));
-        self.ignores(settings, ignored, has_dots, dir)?;
+        self.ignores(settings, shown, ignored, has_dots, dir)?;
         self.polling(settings)
     }
 
@@ -116,11 +118,12 @@ impl Document {
     fn ignores(
         &mut self,
         settings: &Settings,
+        shown: Vec<String>,
         rules: Vec<(&str, String)>,
         has_dots: bool,
         dir: &Path,
     ) -> anyhow::Result<()> {
-        let mut list = Vec::new();
+        let mut list = shown;
         let root = settings.get("ignoreRoot").filter(|value| {
             let is_empty = value.as_str().is_some_and(str::is_empty);
             !is_empty && **value != Value::Bool(false)
@@ -131,7 +134,7 @@ impl Document {
             Some(_) => settings.strings("ignoreRoot")?.unwrap_or_default(),
         };
         if !has_dots {
-            list.push(".*".to_owned());
+            list.insert(0, ".*".to_owned());
         }
         if !roots.iter().any(|rule| name_of(rule) == "node_modules") {
             list.push("!node_modules".to_owned());
@@ -215,6 +218,26 @@ impl Document {
         }
         Ok(())
     }
+}
+
+/// Patterns for the directories that a watched glob begins with and .gitignore hides: such as
+/// `dist/**/*.js`, of a build. Whole directories need none.
+fn shown_again(watch: &[String], dir: &Path) -> Vec<String> {
+    // What it cannot read hides nothing.
+    let (hidden, _) = Gitignore::new(dir.join(".gitignore"));
+    let mut shown = Vec::new();
+    let is_inside = |path: &&String| patterns::is_glob(path) && !path.starts_with(['/', '.']);
+    for glob in watch.iter().filter(is_inside) {
+        let mut base = String::new();
+        for name in glob.split('/').take_while(|name| !patterns::is_glob(name)) {
+            base = format!("{base}/{name}");
+            let pattern = format!("!{base}/");
+            if hidden.matched(&base[1..], true).is_ignore() && !shown.contains(&pattern) {
+                shown.push(pattern);
+            }
+        }
+    }
+    shown
 }
 
 /// Whether a part of the path begins with a dot, and is not `.` or `..`.
