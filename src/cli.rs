@@ -36,7 +36,9 @@ Examples:
   rwatch -m 5 --watch src -- ./server
       Both. A change gives it five new chances.
   rwatch
-      What rwatch.toml says, here or in a directory above.
+      What rwatch.toml says, here or in a directory above; else what package.json says.
+  rwatch server.js
+      As `rwatch node server.js`: scripts that are not executable get their interpreter.
   rwatch @web
       The run `web` of rwatch.toml.
 
@@ -202,6 +204,12 @@ pub struct Args {
     /// Print all settings and where they come from, as TOML
     #[arg(long, help_heading = "Project")]
     pub print_config: bool,
+
+    /// Print the rwatch.toml that does what nodemon.json says
+    ///
+    /// Or `nodemonConfig` in package.json. What has no equivalent is named in a comment.
+    #[arg(long, help_heading = "Project", conflicts_with = "print_config")]
+    pub import_nodemon: bool,
 
     /// Clear the screen at each start, on a terminal
     #[arg(short, long, help_heading = "Output")]

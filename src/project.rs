@@ -1,4 +1,4 @@
-//! Completes what was typed by what the project says in rwatch.toml.
+//! Completes what was typed by what the project says: rwatch.toml, or package.json.
 //!
 //! Every source is a *layer* of settings: the file, the chosen run in it, the command line. A setting
 //! is a long option with its values as they would be typed. The layers are put on one another, and
@@ -7,12 +7,12 @@
 
 mod content;
 mod file;
-#[allow(dead_code)] // wired in by the next commit
 mod habits;
 mod layer;
-#[allow(dead_code)] // wired in by the next commit
 mod nodemon;
 mod print;
+
+use std::path::Path;
 
 use anyhow::bail;
 use clap::Parser as _;
@@ -48,60 +48,110 @@ pub struct Plan {
 /// # Errors
 /// If the project file cannot be read, or makes no sense; or if there is nothing to run.
 pub fn settle(typed: Typed, env: &Env) -> anyhow::Result<Task> {
+    if typed.args.import_nodemon {
+        return nodemon::import(&env.dir).map(Task::Answer);
+    }
     let mut remarks = Vec::from_iter(without_effect(&typed.args));
     let file = File::find(&typed.args, &env.dir, &mut remarks)?;
     let is_complete = typed.run.is_none() && typed.args.names_a_task();
-    if file.is_none() && is_complete && !typed.args.print_config {
-        return Ok(Task::Run(Box::new(Plan {
+    let mut plan = if file.is_none() && is_complete && !typed.args.print_config {
+        Plan {
             args: typed.args,
             ignored: None,
             remarks,
-        })));
+        }
+    } else {
+        let schema = Schema::new();
+        let settings = settings(&typed, file.as_ref(), &schema, env, &mut remarks)?;
+        if typed.args.print_config {
+            let text = print::toml(&settings, &schema, file.as_ref(), &env.dir);
+            return Ok(Task::Answer(text));
+        }
+        let mut plan = plan(&settings, file.as_ref(), &schema, &env.dir)?;
+        plan.args.explain = typed.args.explain;
+        Plan { remarks, ..plan }
+    };
+    let dir = plan.args.chdir.as_deref().unwrap_or(Path::new(""));
+    let path = std::env::var_os("PATH");
+    if let Some(words) = habits::script(&plan.args.command, &env.dir.join(dir), path.as_deref()) {
+        plan.args.command = words;
     }
-    let schema = Schema::new();
-    let mut layers = Vec::new();
-    let content = match &file {
-        Some(file) => Content::of(file, &schema, env)?,
+    Ok(Task::Run(Box::new(plan)))
+}
+
+/// The settings of all layers; and what package.json runs, if none of them says what to run.
+fn settings(
+    typed: &Typed,
+    file: Option<&File>,
+    schema: &Schema,
+    env: &Env,
+    remarks: &mut Vec<String>,
+) -> anyhow::Result<Layer> {
+    let run = typed.run.as_deref();
+    let content = match file {
+        Some(file) => Content::of(file, schema, env)?,
         None => Content::default(),
     };
-    layers.push(content.common.clone());
-    match (&typed.run, &file) {
+    let mut layers = vec![content.common.clone()];
+    match (run, file) {
         (Some(run), Some(file)) => layers.push(content.run(run, file)?.clone()),
         (Some(run), None) => {
             bail!("`@{run}` is a run of rwatch.toml, and there is no such file here or above")
         }
         (None, _) => {}
     }
-    layers.push(Layer::typed(&typed.matches, &schema));
-    let settings = Layer::stack(layers);
-    if typed.args.print_config {
-        let text = print::toml(&settings, &schema, file.as_ref(), &env.dir);
-        return Ok(Task::Answer(text));
+    layers.push(Layer::typed(&typed.matches, schema));
+    let mut settings = Layer::stack(layers);
+    remarks.extend(file.map(|file| file.remark(run)));
+    if settings.names_a_task() || typed.args.explain.is_some() {
+        return Ok(settings);
     }
-    let Some(file) = file else {
-        return Err(usage(
-            "there is nothing to run: name a COMMAND, or write it into rwatch.toml as `command`",
-        ));
-    };
-    remarks.push(file.remark(typed.run.as_deref()));
-    let mut args = Args::try_parse_from(settings.words(&schema, &file.home))?;
-    args.explain = typed.args.explain;
-    if !args.names_a_task() {
-        return Err(content.no_command(&file, typed.run.as_deref()));
+    match (file, std::env::var_os("PATH")) {
+        (Some(file), _) if !content.runs.is_empty() && !typed.args.print_config => {
+            return Err(content.no_command(file, run));
+        }
+        (_, path) => match habits::package(&env.dir, path.as_deref())? {
+            Some(package) => {
+                remarks.push(package.remark());
+                settings.take(&package);
+            }
+            None if typed.args.print_config => {}
+            None => {
+                return Err(usage(
+                    "there is nothing to run: name a COMMAND, or write it into rwatch.toml as `command`",
+                ));
+            }
+        },
     }
-    if settings.is_of_file(COMMAND) || settings.is_of_file(EXEC) {
-        file.takes_home(&mut args);
-    }
+    Ok(settings)
+}
+
+/// The settings as they are to be taken in `dir`, where the file may not be.
+fn plan(
+    settings: &Layer,
+    file: Option<&File>,
+    schema: &Schema,
+    dir: &Path,
+) -> anyhow::Result<Plan> {
+    let home = file.map_or(Path::new(""), |file| &file.home);
+    let mut args = Args::try_parse_from(settings.words(schema, home))?;
     let patterns = settings.ignored_by_file();
-    let ignored = file.is_elsewhere() && !patterns.is_empty();
-    Ok(Task::Run(Box::new(Plan {
+    let is_elsewhere = !home.as_os_str().is_empty();
+    if is_elsewhere && (settings.is_of_file(COMMAND) || settings.is_of_file(EXEC)) {
+        // What the file runs is run where it is, and so is watched.
+        args.chdir.get_or_insert_with(|| home.to_owned());
+        if args.watch.is_empty() && args.max_restarts.is_none() {
+            args.watch.push(home.to_owned());
+        }
+    }
+    Ok(Plan {
         args,
-        ignored: ignored.then(|| Ignored {
-            dir: env.dir.join(&file.home),
+        ignored: (is_elsewhere && !patterns.is_empty()).then(|| Ignored {
+            dir: dir.join(home),
             patterns,
         }),
-        remarks,
-    })))
+        remarks: Vec::new(),
+    })
 }
 
 /// What is said of options about watching, if they are typed where nothing is watched.

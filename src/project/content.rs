@@ -63,9 +63,6 @@ impl Content {
         let name = &file.name;
         match run {
             Some(run) => anyhow!("{name} has no `command` for `{run}`: write one there"),
-            None if self.runs.is_empty() => {
-                anyhow!("{name} has no `command`: write one there, or name a COMMAND")
-            }
             None => anyhow!("{name} has no `command`: choose a run, {}", self.names()),
         }
     }

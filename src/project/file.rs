@@ -90,16 +90,6 @@ impl File {
         dir.strip_prefix(home).unwrap_or(dir).to_owned()
     }
 
-    /// Has what it runs run where it is, and watch what is there, unless that is said.
-    pub(super) fn takes_home(&self, args: &mut Args) {
-        if self.is_elsewhere() {
-            args.chdir.get_or_insert_with(|| self.home.clone());
-            if args.watch.is_empty() && args.max_restarts.is_none() {
-                args.watch.push(self.home.clone());
-            }
-        }
-    }
-
     /// Line and column of a byte, from 1 on.
     pub(super) fn place(&self, at: usize) -> (usize, usize) {
         let before = self.text.get(..at).unwrap_or(&self.text);

@@ -38,6 +38,9 @@ const INTERPRETERS: &[(&[&str], &[&str])] = &[
     (&["tcl"], &["tclsh"]),
 ];
 
+/// What node runs of a package that does not say.
+const INDEX: &str = "index.js";
+
 /// `words` as they have to be started, if they begin with a file of `dir` that cannot be started as
 /// it was typed: with its interpreter, or with `./`. `path` is the PATH.
 pub fn script(words: &[OsString], dir: &Path, path: Option<&OsStr>) -> Option<Vec<OsString>> {
@@ -100,6 +103,16 @@ pub struct Package {
     pub from: &'static str,
 }
 
+impl Package {
+    /// The line that says what is taken from where.
+    pub(super) fn remark(&self) -> String {
+        match self.from {
+            INDEX => format!("taking `{}`, as nodemon does", self.text),
+            from => format!("taking `{}` from `{from}` of package.json", self.text),
+        }
+    }
+}
+
 /// Something to run.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Runs {
@@ -121,7 +134,7 @@ pub fn package(dir: &Path, path: Option<&OsStr>) -> anyhow::Result<Option<Packag
     let (main, from) = match Entry::find(&package, dir)? {
         None => return Ok(None),
         Some(Entry::Main(main)) => (main, "main"),
-        Some(Entry::Index) => ("index.js".to_owned(), "index.js"),
+        Some(Entry::Index) => (INDEX.to_owned(), INDEX),
         Some(Entry::Start(start)) => {
             if let Some(watcher) = manifest::watcher_in(&package, "start") {
                 bail!(

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, Command, CommandFactory as _};
 
+use super::habits::{Package, Runs};
 use crate::cli::Args;
 use crate::config::is_descriptor;
 
@@ -14,11 +15,12 @@ pub(super) const COMMAND: &str = "command";
 /// What may stand in its place.
 pub(super) const EXEC: &str = "exec";
 /// Options that make no sense in a file.
-const TYPED_ONLY: [&str; 8] = [
+const TYPED_ONLY: [&str; 9] = [
     "completions",
     "config",
     "explain",
     "help",
+    "import-nodemon",
     "man",
     "no-config",
     "print-config",
@@ -115,6 +117,14 @@ pub(super) enum Origin {
     Typed,
     /// The file, at this byte.
     File { at: usize },
+    /// This part of package.json.
+    Package { part: &'static str },
+}
+
+impl Origin {
+    fn is_file(self) -> bool {
+        matches!(self, Self::File { .. })
+    }
 }
 
 impl Layer {
@@ -156,10 +166,29 @@ impl Layer {
         setting.map_or(&[], |setting| &setting.values)
     }
 
+    /// Whether they say what to run.
+    pub(super) fn names_a_task(&self) -> bool {
+        [COMMAND, EXEC]
+            .iter()
+            .any(|key| !self.values(key).is_empty())
+    }
+
+    /// Takes in what a package runs.
+    pub(super) fn take(&mut self, package: &Package) {
+        let value = |text: &OsString| Value {
+            text: text.clone(),
+            origin: Origin::Package { part: package.from },
+        };
+        match &package.runs {
+            Runs::Words(words) => self.set(COMMAND, words.iter().map(value).collect()),
+            Runs::Shell(string) => self.set(EXEC, vec![value(&string.into())]),
+        }
+    }
+
     /// Whether a key is set by the file.
     pub(super) fn is_of_file(&self, key: &str) -> bool {
         let value = self.values(key).first();
-        value.is_some_and(|value| value.origin != Origin::Typed)
+        value.is_some_and(|value| value.origin.is_file())
     }
 
     /// Each value of the file as a layer of its own, and where it is; COMMAND's words can be anything.
@@ -168,7 +197,7 @@ impl Layer {
         let values =
             settings.flat_map(|setting| setting.values.iter().map(|it| (&setting.key, it)));
         values.filter_map(|(key, value)| match value.origin {
-            Origin::Typed => None,
+            Origin::Typed | Origin::Package { .. } => None,
             Origin::File { at } => {
                 let mut alone = Self::default();
                 alone.set(key, vec![value.clone()]);
@@ -199,7 +228,7 @@ impl Layer {
         let options = self.0.iter().filter(|setting| setting.key != COMMAND);
         for Setting { key, values } in options {
             for Value { text, origin } in values {
-                let is_elsewhere = *origin != Origin::Typed && !home.as_os_str().is_empty();
+                let is_elsewhere = origin.is_file() && !home.as_os_str().is_empty();
                 match schema.kind(key) {
                     Some(Kind::Flag | Kind::Optional) if text == "false" => {}
                     Some(Kind::Flag | Kind::Optional) if text == "true" => {
@@ -224,7 +253,7 @@ impl Layer {
     /// What the file ignores.
     pub(super) fn ignored_by_file(&self) -> Vec<String> {
         let values = self.values(IGNORE).iter();
-        let of_file = values.filter(|value| value.origin != Origin::Typed);
+        let of_file = values.filter(|value| value.origin.is_file());
         of_file
             .map(|value| value.text.to_string_lossy().into_owned())
             .collect()

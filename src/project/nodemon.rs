@@ -48,7 +48,7 @@ const TAKEN: [&str; 20] = [
 ];
 
 /// The keys without an equivalent, and why they have none.
-const LEFT_OUT: [(&str, &str); 19] = [
+const LEFT_OUT: [(&str, &str); 8] = [
     (
         "restartable",
         "with rwatch it is `rs` or `r`, as long as the command does not read the terminal",
@@ -59,10 +59,6 @@ const LEFT_OUT: [(&str, &str); 19] = [
     ),
     (
         "exitCrash",
-        "rwatch waits for a change after a crash, as long as it watches anything",
-    ),
-    (
-        "exitcrash",
         "rwatch waits for a change after a crash, as long as it watches anything",
     ),
     (
@@ -77,27 +73,8 @@ const LEFT_OUT: [(&str, &str); 19] = [
     ("noUpdateNotifier", "rwatch looks for no updates"),
     (
         "events",
-        "rwatch runs nothing at events; the command finds the reason of its start in RWATCH_REASON",
+        "rwatch runs nothing at events, but tells them: --events",
     ),
-    ("js", "nodemon has not read it for long"),
-    (
-        "watchInterval",
-        "nodemon has not read it for long; see `poll`",
-    ),
-    (
-        "watch_interval",
-        "nodemon has not read it for long; see `poll`",
-    ),
-    ("configFile", "nodemon does not read it from a file"),
-    (
-        "dump",
-        "it is for the command line; rwatch has --print-config",
-    ),
-    ("help", "it is for the command line"),
-    ("version", "it is for the command line"),
-    ("scriptPosition", "nodemon uses it inside"),
-    ("execOptions", "nodemon uses it inside"),
-    ("monitor", "nodemon uses it inside"),
 ];
 
 /// What a directory is read with.

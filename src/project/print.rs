@@ -144,6 +144,7 @@ impl Page<'_> {
     fn origin(&self, key: &str, value: &Value) -> String {
         match (value.origin, self.file) {
             (Origin::File { at }, Some(file)) => format!("{}:{}", file.name, file.place(at).0),
+            (Origin::Package { part }, _) => format!("package.json, {part}"),
             _ if key == COMMAND => "command line".to_owned(),
             _ => format!("--{key}"),
         }

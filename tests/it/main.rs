@@ -26,6 +26,7 @@ mod limits;
 mod loops;
 mod lost_roots;
 mod mistakes;
+mod nodemon;
 mod polling;
 mod project;
 mod rest;
