@@ -5,7 +5,7 @@
 //! `cargo test --test it -- --ignored --nocapture fault_table` prints it. However a test goes, its
 //! [`Rwatch`] is not dropped before its zombies, and all who carry its cookie, are gone.
 
-mod kernel;
+pub(crate) mod kernel;
 mod matrix;
 mod signals;
 mod starts;

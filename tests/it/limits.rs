@@ -89,7 +89,7 @@ fn an_overflow_of_the_kernels_queue_is_one_restart_and_nothing_is_lost() {
 }
 
 /// Runs rwatch as a user who may have only `most` of something; None if that cannot be done.
-fn with_at_most(most: usize, what: &str, sandbox: Sandbox) -> Option<Sandbox> {
+pub(crate) fn with_at_most(most: usize, what: &str, sandbox: Sandbox) -> Option<Sandbox> {
     let script = format!("echo {most} > /proc/sys/user/max_inotify_{what} && exec \"$0\" \"$@\"");
     // A namespace, because the limit itself belongs to the machine, and to all that runs there.
     let words = ["unshare", "-Ur", "sh", "-c", &script];

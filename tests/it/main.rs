@@ -29,6 +29,7 @@ mod mistakes;
 mod nodemon;
 mod polling;
 mod project;
+mod readme;
 mod rest;
 mod rooms;
 mod roots;

@@ -204,13 +204,18 @@ impl Sandbox {
     }
 
     /// Starts rwatch with exactly these arguments.
-    pub(crate) fn start_words<W: AsRef<OsStr>>(
-        mut self,
-        words: impl IntoIterator<Item = W>,
-    ) -> Rwatch {
+    pub(crate) fn start_words<W: AsRef<OsStr>>(self, words: impl IntoIterator<Item = W>) -> Rwatch {
         let mut argv: Vec<OsString> = vec![env!("CARGO_BIN_EXE_rwatch").into()];
         argv.extend(words.into_iter().map(|word| word.as_ref().to_owned()));
-        let mut command = self.command(argv);
+        self.start_argv(argv)
+    }
+
+    /// Starts this program, which rwatch is somewhere in.
+    pub(crate) fn start_argv<W: Into<OsString>>(
+        mut self,
+        argv: impl IntoIterator<Item = W>,
+    ) -> Rwatch {
+        let mut command = self.command(argv.into_iter().map(Into::into));
         command
             .stdin(self.stdin.take().unwrap_or_else(Stdio::null))
             .stdout(self.stdout.take().unwrap_or_else(Stdio::piped))

@@ -135,7 +135,7 @@ ctypes.CDLL(None).syscall(exit_thread, 0)
 
 /// A sandbox whose rwatch is started by these words in a pid namespace of its own, if the kernel
 /// lets us have one.
-fn contained(words: &[&str]) -> Option<Sandbox> {
+pub(crate) fn contained(words: &[&str]) -> Option<Sandbox> {
     let allowed = Command::new(UNSHARE[0])
         .args(&UNSHARE[1..])
         .arg("true")
@@ -149,7 +149,7 @@ fn contained(words: &[&str]) -> Option<Sandbox> {
 }
 
 /// rwatch itself, which `unshare` waits for.
-fn pid_1(rwatch: &Rwatch) -> Pid {
+pub(crate) fn pid_1(rwatch: &Rwatch) -> Pid {
     let mut found = Vec::new();
     eventually("rwatch is there", || {
         found = children(rwatch.pid());
