@@ -16,7 +16,8 @@ use anyhow::bail;
 
 use self::manifest::Entry;
 
-/// What runs files with these extensions: the first of these programs that is there.
+/// What runs files with these extensions: the first of these programs that is there. Shells are not
+/// among them: a shell script that cannot be executed lacks its `chmod +x`.
 const INTERPRETERS: &[(&[&str], &[&str])] = &[
     (&["js", "mjs", "cjs"], &["node"]),
     // node has run TypeScript by itself since 22.18.
@@ -26,16 +27,8 @@ const INTERPRETERS: &[(&[&str], &[&str])] = &[
     (&["pl"], &["perl"]),
     (&["php"], &["php"]),
     (&["lua"], &["lua"]),
-    (&["sh"], &["sh"]),
-    (&["bash"], &["bash"]),
-    (&["zsh"], &["zsh"]),
-    (&["fish"], &["fish"]),
     (&["coffee", "litcoffee"], &["coffee"]),
     (&["ls"], &["lsc"]),
-    (&["R", "r"], &["Rscript"]),
-    (&["jl"], &["julia"]),
-    (&["exs"], &["elixir"]),
-    (&["tcl"], &["tclsh"]),
 ];
 
 /// What node runs of a package that does not say.
