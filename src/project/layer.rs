@@ -79,6 +79,12 @@ impl Schema {
         })
     }
 
+    /// Whether the help lists it: what is not built in, it does not.
+    pub(super) fn is_listed(&self, key: &str) -> bool {
+        self.args()
+            .any(|(name, arg)| name == key && !arg.is_hide_set())
+    }
+
     fn args(&self) -> impl Iterator<Item = (&str, &Arg)> {
         let args = self.0.get_arguments();
         let keys = args.map(|arg| (arg.get_long().unwrap_or(COMMAND), arg));

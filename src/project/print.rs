@@ -92,6 +92,7 @@ impl Page<'_> {
             "watch" | "chdir" if typed_elsewhere => {
                 line(&self.here.to_string_lossy(), "the current directory")
             }
+            _ if !self.schema.is_listed(key) => None,
             _ if self.schema.kind(key) == Some(Kind::Flag) => {
                 Some((format!("{key} = false"), "default".to_owned()))
             }

@@ -22,6 +22,7 @@
 
 mod blocks;
 mod front;
+mod project;
 mod recipes;
 mod trouble;
 
@@ -75,10 +76,14 @@ const fn perhaps(
 }
 
 /// Commands without a case, and why.
-const NOT_RUN: [(&str, &str); 2] = [
+const NOT_RUN: [(&str, &str); 3] = [
     (
         "cargo install --path .",
         "builds everything once more, in release: minutes",
+    ),
+    (
+        "cargo install --path . --features desktop",
+        "the same, with more to build",
     ),
     ("cargo test", "is what runs this"),
 ];
@@ -112,6 +117,10 @@ parts! {
     systemd: recipes::SYSTEMD,
     worktrees: recipes::WORKTREES,
     monorepos: recipes::MONOREPOS,
+    project_file: project::FILE,
+    project_runs: project::RUNS,
+    nodemon: project::NODEMON,
+    events: project::EVENTS,
     restarts_too_often: trouble::RESTARTS,
     changes_not_seen: trouble::CHANGES,
     does_not_start_or_stop: trouble::STARTS_AND_STOPS,
@@ -198,7 +207,7 @@ impl Case {
             _ => match self.command.split_once(" $ ") {
                 // Both streams at once, in the order in which a reader sees them.
                 Some((_, text)) => script(&format!("exec 2>&1; {text}")),
-                None => script(&self.command.replace('\n', " &&\n")),
+                None => script(&format!("set -e\n{}", self.command)),
             },
         };
         let mut commands = blocks().into_iter().flat_map(|block| block.commands());
