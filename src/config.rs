@@ -5,7 +5,6 @@ use std::fs::File;
 use std::io::IsTerminal as _;
 use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStrExt as _;
-use std::os::unix::fs::MetadataExt as _;
 use std::path::{Component, Path, PathBuf};
 
 use anyhow::Context as _;
@@ -15,7 +14,7 @@ use globset::GlobBuilder;
 use ignore::gitignore::{Gitignore, GitignoreBuilder};
 
 use crate::cli::{Args, Color, Extensions, Variable, is_duration};
-use crate::journal::Target;
+use crate::journal::{Target, identity};
 use crate::policy::{Policy, RestartPolicy, RestartWhen, Settle, StopPolicy};
 use crate::process::{Launch, Programs};
 use crate::reporter::{Style, Volume, Wanted};
@@ -199,11 +198,10 @@ fn target(typed: &OsStr, dir: &Path) -> anyhow::Result<Target> {
     })
 }
 
-/// The regular file that a stream goes to, by device and inode.
+/// The file that a stream goes to, by device and inode.
 fn file_behind(stream: &impl AsFd) -> Option<(u64, u64)> {
     let file = File::from(stream.as_fd().try_clone_to_owned().ok()?);
-    let meta = file.metadata().ok().filter(std::fs::Metadata::is_file)?;
-    Some((meta.dev(), meta.ino()))
+    identity(&file.metadata().ok()?)
 }
 
 fn programs(args: Args, here: &Env) -> Programs {

@@ -2,8 +2,9 @@
 //!
 //! The loop tells the [`Journal`] what it hears and what it has done; the [`story`] makes lines of
 //! that, and the [`writer`] brings them to whoever reads. The invariant: the loop waits for no
-//! reader; and before it has carried out what was decided it does nothing but note it down. Lines that nobody takes are kept, up to a limit, and then counted instead, so that a
-//! reader always knows whether it has missed something.
+//! reader; and before it has carried out what was decided it does nothing but note it down. Lines that
+//! nobody takes are kept, up to a limit, and then counted instead, so that a reader always knows
+//! whether it has missed something.
 
 mod story;
 mod target;
@@ -17,7 +18,7 @@ use nix::sys::signal::Signal;
 
 pub use self::story::Start;
 use self::story::{Line, Story};
-pub use self::target::{Sink, Target};
+pub use self::target::{Sink, Target, identity};
 use self::writer::Writer;
 use crate::event::{Event, Note, RunId};
 use crate::supervisor::{Message, Outcome};

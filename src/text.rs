@@ -36,10 +36,12 @@ pub fn quoted(name: &OsStr) -> OsString {
     OsString::from_vec(out)
 }
 
-/// [`quoted`], for people: what is not UTF-8 is replaced.
+/// [`quoted`], for people and terminals: what is not UTF-8 is replaced, and so are the control
+/// characters beyond ASCII, which some terminals obey (ECMA-48, C1).
 #[must_use]
 pub fn shown(name: &OsStr) -> String {
-    quoted(name).to_string_lossy().into_owned()
+    let name = quoted(name);
+    name.to_string_lossy().replace(char::is_control, "\u{fffd}")
 }
 
 /// A command line as a shell would take it, on one line.
@@ -107,6 +109,12 @@ mod tests {
         check(b"\xff", b"\xff");
         check(b"a\nb\t\"\\\x01", br#""a\nb\t\"\\\001""#);
         check(b"\"a", br#""\"a""#);
+    }
+
+    #[test]
+    fn nothing_that_is_shown_moves_a_terminal() {
+        let name = OsStr::from_bytes(b"a\x1b]0;b\x07\xc2\x9b2J\xff");
+        assert_eq!(shown(name), "\"a\\033]0;b\\a\u{fffd}2J\u{fffd}\"");
     }
 
     #[test]

@@ -109,8 +109,9 @@ fn is_fifo(path: &Path) -> bool {
     fs::metadata(path).is_ok_and(|meta| meta.file_type().is_fifo())
 }
 
-/// What is written to a FIFO moves its modification time, which is all that polling sees.
-fn identity(meta: &Metadata) -> Option<(u64, u64)> {
+/// A file or a FIFO that something is written to, by device and inode: that moves its modification
+/// time, which is all that polling sees.
+pub fn identity(meta: &Metadata) -> Option<(u64, u64)> {
     let kind = meta.file_type();
     (kind.is_file() || kind.is_fifo()).then(|| (meta.dev(), meta.ino()))
 }

@@ -174,3 +174,17 @@ fn a_git_checkout_that_is_polled_is_one_restart() {
         |text| format!("tally {text}=300"),
     );
 }
+
+#[test]
+fn a_watched_fifo_that_rwatch_writes_to_is_no_change() {
+    let sandbox = Sandbox::new();
+    sandbox.tool("mkfifo", &["lines"]);
+    let mut fifo = fs::File::options();
+    let fifo = fifo.read(true).write(true).open(sandbox.path("lines"));
+    let sandbox = sandbox.stderr(fifo.expect("a FIFO"));
+    let mut rwatch = sandbox.start(["-v", "--poll=10ms"], ["child"]);
+    rwatch.ready();
+    for _ in 0..3 {
+        rwatch.ignores(|_| ());
+    }
+}
