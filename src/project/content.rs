@@ -1,5 +1,6 @@
 //! Reads what the project file says: the long options as keys, `command`, and a table for each run.
 
+use std::fmt::Write as _;
 use std::ops::Range;
 
 use anyhow::anyhow;
@@ -244,22 +245,15 @@ fn in_short(error: &anyhow::Error) -> String {
     let said: Vec<&str> = said.filter(|line| !line.is_empty()).collect();
     let said = said.join(" ");
     let said = said.strip_prefix("error: ").unwrap_or(&said);
-    let key = |option: &str| {
-        option
-            .split([' ', '['])
-            .next()
-            .map(|key| format!("`{key}`"))
-    };
-    let parts = said
-        .split('\'')
-        .enumerate()
-        .map(|(n, part)| match part.strip_prefix("--") {
-            _ if n % 2 == 0 => part.to_owned(),
-            Some(option) => key(option).unwrap_or_default(),
-            None if part == "[COMMAND]..." => format!("`{COMMAND}`"),
-            None => format!("'{part}'"),
-        });
-    parts.collect()
+    let said = said.replace("'[COMMAND]...'", &format!("`{COMMAND}`"));
+    let mut parts = said.split("'--");
+    let mut short = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let (option, rest) = part.split_once('\'').unwrap_or((part, ""));
+        let key = option.split([' ', '[']).next().unwrap_or(option);
+        let _ = write!(short, "`{key}`{rest}");
+    }
+    short
 }
 
 #[cfg(test)]
@@ -368,6 +362,10 @@ mod tests {
         check_wrong(
             "delay = '5x'",
             "1:9: invalid value '5x' for `delay`: expected a duration such as 200ms, 2s, 1m or 2.5 (seconds)",
+        );
+        check_wrong(
+            "color = \"it's\"",
+            "1:9: invalid value 'it's' for `color` [possible values: auto, always, never]",
         );
         check_wrong(
             "restart = 'allways'",
