@@ -12,6 +12,7 @@ use crate::text::{reason, shown};
 
 /// The file's name.
 const NAME: &str = "rwatch.toml";
+
 /// A project file.
 #[derive(Debug)]
 pub(super) struct File {
