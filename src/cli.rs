@@ -273,7 +273,7 @@ pub struct Args {
     /// To a descriptor that rwatch was given (--events 3 … 3>events.jsonl), or to a file, to which it
     /// is appended, or a FIFO; ./3 is a file. COMMAND never waits for whoever reads it.
     #[arg(long, value_name = "FD|FILE", help_heading = "Output", value_hint = ValueHint::FilePath)]
-    pub events: Option<OsString>,
+    pub events: Option<PathBuf>,
 
     /// Print completions for a shell: bash, fish, zsh …
     #[arg(

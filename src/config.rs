@@ -90,7 +90,6 @@ impl Config {
     /// With a [`clap::Error`] inside if the command line is wrong.
     pub fn resolve(args: Args, ignored: Option<&Ignored>, env: &Env) -> anyhow::Result<Self> {
         let events = args.events.as_deref().map(|typed| target(typed, &env.dir));
-        let events = events.transpose()?;
         let mut watch = watch(&args, ignored, env)?;
         if let (Some(target), Some(watch)) = (&events, &mut watch) {
             watch.filter.outputs.extend(target.file());
@@ -183,19 +182,13 @@ pub fn is_descriptor(typed: &OsStr) -> bool {
 }
 
 /// A number is a descriptor, and everything else a file.
-fn target(typed: &OsStr, dir: &Path) -> anyhow::Result<Target> {
-    if typed.is_empty() {
-        return Err(usage(
-            "invalid value '' for '--events <FD|FILE>': expected a descriptor such as 3, or a file",
-        ));
-    }
-    let number = typed.to_str().filter(|_| is_descriptor(typed));
-    let number = number.map(str::parse);
-    Ok(match number {
+fn target(typed: &Path, dir: &Path) -> Target {
+    let number = typed.to_str().filter(|it| is_descriptor(it.as_ref()));
+    match number.map(str::parse) {
         // No descriptor is that large.
         Some(number) => Target::Descriptor(number.unwrap_or(i32::MAX)),
         None => Target::File(cleaned(&dir.join(typed))),
-    })
+    }
 }
 
 /// The file that a stream goes to, by device and inode.
