@@ -110,7 +110,7 @@ impl Package {
 #[derive(Debug, PartialEq, Eq)]
 pub enum Runs {
     /// A program and its arguments.
-    Words(Vec<OsString>),
+    Words(Vec<String>),
     /// A string for `sh -c`.
     Shell(String),
 }
@@ -148,7 +148,7 @@ pub fn package(dir: &Path, path: Option<&OsStr>) -> anyhow::Result<Option<Packag
     let words = [known.unwrap_or_else(|| "node".to_owned()), file];
     Ok(Some(Package {
         text: words.join(" "),
-        runs: Runs::Words(words.map(OsString::from).into()),
+        runs: Runs::Words(words.into()),
         from,
     }))
 }

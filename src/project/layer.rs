@@ -181,13 +181,13 @@ impl Layer {
 
     /// Takes in what a package runs.
     pub(super) fn take(&mut self, package: &Package) {
-        let value = |text: &OsString| Value {
-            text: text.clone(),
+        let value = |text: &String| Value {
+            text: text.into(),
             origin: Origin::Package { part: package.from },
         };
         match &package.runs {
             Runs::Words(words) => self.set(COMMAND, words.iter().map(value).collect()),
-            Runs::Shell(string) => self.set(EXEC, vec![value(&string.into())]),
+            Runs::Shell(string) => self.set(EXEC, vec![value(string)]),
         }
     }
 

@@ -18,10 +18,10 @@ use anyhow::bail;
 use nix::sys::signal::Signal;
 use serde_json::{Map, Value};
 
-use self::command::{Command, Runs};
+use self::command::Command;
 use self::document::Document;
 use self::settings::{Milliseconds, Settings};
-use super::habits::manifest;
+use super::habits::{Runs, manifest};
 
 /// The keys that become keys of rwatch.toml, or part of one.
 const TAKEN: [&str; 20] = [

@@ -7,9 +7,8 @@ use serde_json::{Map, Value};
 
 use super::Here;
 use super::settings::Settings;
-use crate::project::habits;
 use crate::project::habits::manifest::{self, Entry};
-use crate::project::habits::tools;
+use crate::project::habits::{self, Runs, tools};
 
 /// What nodemon watches if nobody says what.
 const SCRIPTS: &str = "js,mjs,cjs";
@@ -29,15 +28,6 @@ pub(super) struct Command {
     pub notes: Vec<String>,
     /// Whether nodemon starts it by a shell, and not as a node process of its own.
     pub by_shell: bool,
-}
-
-/// Something to start.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) enum Runs {
-    /// A program and its arguments.
-    Words(Vec<String>),
-    /// A string for a shell.
-    Shell(String),
 }
 
 /// What goes into it, under nodemon's names.
