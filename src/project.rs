@@ -54,12 +54,8 @@ pub fn settle(typed: Typed, env: &Env) -> anyhow::Result<Task> {
     let mut remarks = Vec::from_iter(without_effect(&typed.args));
     let file = File::find(&typed.args, &env.dir, &mut remarks)?;
     let is_complete = typed.run.is_none() && typed.args.names_a_task();
-    let mut plan = if file.is_none() && is_complete && !typed.args.print_config {
-        Plan {
-            args: typed.args,
-            ignored: None,
-            remarks,
-        }
+    let (mut args, ignored) = if file.is_none() && is_complete && !typed.args.print_config {
+        (typed.args, None)
     } else {
         let schema = Schema::new();
         let settings = settings(&typed, file.as_ref(), &schema, env, &mut remarks)?;
@@ -67,16 +63,20 @@ pub fn settle(typed: Typed, env: &Env) -> anyhow::Result<Task> {
             let text = print::toml(&settings, &schema, file.as_ref(), &env.dir);
             return Ok(Task::Answer(text));
         }
-        let mut plan = plan(&settings, file.as_ref(), &schema, &env.dir)?;
-        plan.args.explain = typed.args.explain;
-        Plan { remarks, ..plan }
+        let (mut args, ignored) = read(&settings, file.as_ref(), &schema, &env.dir)?;
+        args.explain = typed.args.explain;
+        (args, ignored)
     };
-    let dir = plan.args.chdir.as_deref().unwrap_or(Path::new(""));
+    let dir = args.chdir.as_deref().unwrap_or(Path::new(""));
     let path = std::env::var_os("PATH");
-    if let Some(words) = habits::script(&plan.args.command, &env.dir.join(dir), path.as_deref()) {
-        plan.args.command = words;
+    if let Some(words) = habits::script(&args.command, &env.dir.join(dir), path.as_deref()) {
+        args.command = words;
     }
-    Ok(Task::Run(Box::new(plan)))
+    Ok(Task::Run(Box::new(Plan {
+        args,
+        ignored,
+        remarks,
+    })))
 }
 
 /// The settings of all layers; and what package.json runs, if none of them says what to run.
@@ -106,52 +106,47 @@ fn settings(
     if settings.names_a_task() || typed.args.explain.is_some() {
         return Ok(settings);
     }
-    match (file, std::env::var_os("PATH")) {
-        (Some(file), _) if !content.runs.is_empty() && !typed.args.print_config => {
-            return Err(content.no_command(file, run));
-        }
-        (_, path) => match habits::package(&env.dir, path.as_deref())? {
-            Some(package) => {
-                remarks.push(package.remark());
-                settings.take(&package);
-            }
-            None if typed.args.print_config => {}
-            None => {
-                return Err(usage(
-                    "there is nothing to run: name a COMMAND, or write it into rwatch.toml as `command`",
-                ));
-            }
-        },
+    if let Some(file) = file.filter(|_| !content.runs.is_empty() && !typed.args.print_config) {
+        return Err(content.no_command(file, run));
+    }
+    let path = std::env::var_os("PATH");
+    if let Some(package) = habits::package(&env.dir, path.as_deref())? {
+        remarks.push(package.remark());
+        settings.take(&package);
+    } else if !typed.args.print_config {
+        return Err(usage(
+            "there is nothing to run: name a COMMAND, or write it into rwatch.toml as `command`",
+        ));
     }
     Ok(settings)
 }
 
-/// The settings as they are to be taken in `dir`, where the file may not be.
-fn plan(
+/// The settings as they would be typed in `dir`, where the file may not be; and what cannot be typed
+/// there.
+fn read(
     settings: &Layer,
     file: Option<&File>,
     schema: &Schema,
     dir: &Path,
-) -> anyhow::Result<Plan> {
+) -> anyhow::Result<(Args, Option<Ignored>)> {
     let home = file.map_or(Path::new(""), |file| &file.home);
     let mut args = Args::try_parse_from(settings.words(schema, home))?;
-    let patterns = settings.ignored_by_file();
-    let is_elsewhere = !home.as_os_str().is_empty();
-    if is_elsewhere && (settings.is_of_file(COMMAND) || settings.is_of_file(EXEC)) {
+    if home.as_os_str().is_empty() {
+        return Ok((args, None));
+    }
+    if settings.is_of_file(COMMAND) || settings.is_of_file(EXEC) {
         // What the file runs is run where it is, and so is watched.
         args.chdir.get_or_insert_with(|| home.to_owned());
         if args.watch.is_empty() && args.max_restarts.is_none() {
             args.watch.push(home.to_owned());
         }
     }
-    Ok(Plan {
-        args,
-        ignored: (is_elsewhere && !patterns.is_empty()).then(|| Ignored {
-            dir: dir.join(home),
-            patterns,
-        }),
-        remarks: Vec::new(),
-    })
+    let patterns = settings.ignored_by_file();
+    let ignored = (!patterns.is_empty()).then(|| Ignored {
+        dir: dir.join(home),
+        patterns,
+    });
+    Ok((args, ignored))
 }
 
 /// What is said of options about watching, if they are typed where nothing is watched.
