@@ -57,7 +57,10 @@ impl Command {
             ..Parts::default()
         };
         if exec.len() > 0 {
-            parts.exec_args = exec.collect();
+            let others = std::mem::replace(&mut parts.exec_args, exec.collect());
+            if !others.is_empty() {
+                command.passed_over("execArgs", others, "an `exec` that is no list");
+            }
         }
         let ext = settings.string("ext")?;
         command.from = "exec";
@@ -66,7 +69,7 @@ impl Command {
         let base = parts.script.as_deref().map(manifest::base);
         let script_ext = base.and_then(|name| Path::new(name).extension()?.to_str());
         let script_ext = script_ext.unwrap_or_default().to_owned();
-        let mut extensions = ext.clone().unwrap_or_else(|| match script_ext.as_str() {
+        let extensions = ext.clone().unwrap_or_else(|| match script_ext.as_str() {
             "" | "js" | "mjs" | "cjs" => format!("{SCRIPTS},json"),
             other => format!("{other},json"),
         });
@@ -77,16 +80,12 @@ impl Command {
         if let Some(exec) = &mut parts.exec {
             substitute(exec, &mut parts.exec_args, &mut parts.script);
         }
-        if parts.exec.as_deref().is_none_or(|exec| exec == "node") {
-            let node_args = settings.strings("nodeArgs")?;
-            parts.exec_args.extend(node_args.unwrap_or_default());
-        }
-        if parts.exec.is_none() && script_ext.contains("coffee") {
-            parts.use_coffee();
-        }
-        parts.exec.get_or_insert_with(|| "node".to_owned());
-        if parts.exec.as_deref() == Some("coffee") && ext.is_none() {
-            extensions += ",coffee,litcoffee";
+        let node_args = settings.strings("nodeArgs")?.unwrap_or_default();
+        let exec = parts.exec.get_or_insert_with(|| "node".to_owned());
+        if exec == "node" {
+            parts.exec_args.extend(node_args);
+        } else if !node_args.is_empty() {
+            command.passed_over("nodeArgs", node_args, "`node` alone");
         }
         command.extensions = listed(&extensions);
         if let (Some(script), Some(first)) = (&mut parts.script, command.extensions.first()) {
@@ -94,6 +93,13 @@ impl Command {
         }
         command.assemble(parts, settings.flag("spawn")?.unwrap_or_default(), here);
         Ok(command)
+    }
+
+    /// Names arguments that nodemon would not take here.
+    fn passed_over(&mut self, key: &str, args: Vec<String>, taker: &str) {
+        let args = Value::from(args);
+        self.notes
+            .push(format!("{key} = {args}: nodemon gives them to {taker}"));
     }
 
     /// Finds the script, or what is run instead of one.
@@ -214,19 +220,6 @@ impl Command {
     }
 }
 
-impl Parts {
-    /// CoffeeScript's own program takes the arguments for node in one word.
-    fn use_coffee(&mut self) {
-        let leading = self.args.drain(..self.script_position);
-        self.exec_args.extend(leading);
-        self.script_position = 0;
-        self.exec = Some("coffee".to_owned());
-        if !self.exec_args.is_empty() {
-            self.exec_args = vec!["--nodejs".to_owned(), self.exec_args.join(" ")];
-        }
-    }
-}
-
 /// The first argument, if it is a script without its extension.
 fn named_by_arguments(parts: &Parts, ext: Option<&str>, dir: &Path) -> Option<String> {
     let name = parts.args.first()?;
@@ -247,6 +240,7 @@ fn mapped(settings: &Settings, extension: &str, here: &Here) -> anyhow::Result<O
         "py" => "python",
         "rb" => "ruby",
         "ts" => "ts-node",
+        "coffee" | "litcoffee" => "coffee",
         _ => return Ok(None),
     };
     if habits::located(own, here.dir, here.path).is_some() {

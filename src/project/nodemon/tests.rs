@@ -262,7 +262,7 @@ fn extensions_follow_from_the_script() {
         ),
         (
             vec![("package.json", r#"{"main": "x.coffee"}"#)],
-            r#"ext = ["coffee", "json", "litcoffee"]"#,
+            r#"ext = ["coffee", "json"]"#,
         ),
         (
             vec![("package.json", r#"{"main": "x.mjs"}"#)],
@@ -412,6 +412,14 @@ fn settings_without_an_equivalent_are_named() {
         (r#"{"quiet": true, "verbose": true}"#, "# verbose = true: "),
         (r#"{"env": {"A=B": "1"}}"#, "# env = \"A=B\": "),
         (r#"{"script": "b.js"}"#, "# script = \"b.js\": "),
+        (
+            r#"{"exec": "ts-node a.ts", "nodeArgs": ["-r", "x"]}"#,
+            "# nodeArgs = [\"-r\",\"x\"]: ",
+        ),
+        (
+            r#"{"exec": ["python", "-v"], "execArgs": ["-x"]}"#,
+            "# execArgs = [\"-x\"]: ",
+        ),
         (
             r#"{"polingInterval": 5}"#,
             "# polingInterval = 5: nodemon knows no such key; did it mean pollingInterval?",
