@@ -81,15 +81,14 @@ fn a_start_script_that_watches_by_itself_is_not_run() {
 }
 
 /// What `--import-nodemon` makes of this nodemon.json.
-fn imported(json: &str) -> (Rwatch, String) {
+fn imported(json: &str) -> String {
     let sandbox = sandbox().dir("src").file("server.js", "");
     let sandbox = sandbox.file("nodemon.json", json);
     let mut rwatch = sandbox
         .file("package.json", r#"{"main": "server.js"}"#)
         .start_words(["--import-nodemon"]);
     assert_eq!(rwatch.exit(), Ended::Code(0), "{}", rwatch.stderr());
-    let text = String::from_utf8(rwatch.stdout()).expect("TOML is text");
-    (rwatch, text)
+    String::from_utf8(rwatch.stdout()).expect("TOML is text")
 }
 
 const EVERYTHING: &str = r#"{
@@ -112,7 +111,7 @@ const EVERYTHING: &str = r#"{
 
 #[test]
 fn every_setting_of_nodemon_is_a_key_or_a_comment() {
-    let (_, text) = imported(EVERYTHING);
+    let text = imported(EVERYTHING);
     insta::assert_snapshot!(text);
 }
 
@@ -120,8 +119,9 @@ fn every_setting_of_nodemon_is_a_key_or_a_comment() {
 fn what_is_imported_works() {
     let json =
         r#"{"watch": ["src"], "ext": "ts", "ignore": ["*.spec.ts"], "exec": "exec sleep 1000"}"#;
-    let (_, text) = imported(json);
-    let sandbox = sandbox().file("rwatch.toml", &text).file("src/a.ts", "");
+    let sandbox = sandbox()
+        .file("rwatch.toml", &imported(json))
+        .file("src/a.ts", "");
     let mut rwatch = sandbox.start_words([""; 0]);
     rwatch.says("watching src: *");
     rwatch.says("starting `*sleep 1000*`");

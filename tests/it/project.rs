@@ -1,6 +1,6 @@
 //! Checks rwatch.toml: which one counts, what it means, and what is printed of it.
 
-use crate::sandbox::{Ended, Rwatch, Sandbox};
+use crate::sandbox::{Ended, Sandbox};
 
 /// A sandbox that is started in a directory of its own below the file's.
 fn below(file: &str) -> Sandbox {
@@ -12,11 +12,10 @@ fn below(file: &str) -> Sandbox {
 }
 
 /// What `--print-config` says of these words.
-fn printed(sandbox: Sandbox, words: &[&str]) -> (Rwatch, String) {
-    let mut rwatch = sandbox.start_words(words.iter().chain(&["--print-config"]));
+fn printed(sandbox: Sandbox, words: &[&str]) -> String {
+    let mut rwatch = sandbox.start_words(["--print-config"].iter().chain(words));
     assert_eq!(rwatch.exit(), Ended::Code(0), "{}", rwatch.stderr());
-    let text = String::from_utf8(rwatch.stdout()).expect("TOML is text");
-    (rwatch, text)
+    String::from_utf8(rwatch.stdout()).expect("TOML is text")
 }
 
 /// The same without the comments.
@@ -150,28 +149,15 @@ fn what_is_printed_says_the_same_when_it_is_saved() {
         "-b make --if-changed --no-ignore -- @x ''",
     ] {
         let words: Vec<&str> = words.split(' ').collect();
-        let at = words
-            .iter()
-            .position(|word| *word == "--")
-            .unwrap_or(words.len());
-        let (options, command) = words.split_at(at);
-        let words: Vec<&str> = ["--print-config"]
-            .iter()
-            .chain(options)
-            .chain(command)
-            .copied()
-            .collect();
-        let mut first = Sandbox::new().start_words(words);
-        assert_eq!(first.exit(), Ended::Code(0), "{}", first.stderr());
-        let first = String::from_utf8(first.stdout()).expect("text");
-        let (_, second) = printed(Sandbox::new().file("rwatch.toml", &first), &[]);
+        let first = printed(Sandbox::new(), &words);
+        let second = printed(Sandbox::new().file("rwatch.toml", &first), &[]);
         assert_eq!(settings(&second), settings(&first));
     }
 }
 
 #[test]
 fn what_is_printed_in_a_directory_below_is_for_the_place_of_the_file() {
-    let (_, text) = printed(
+    let text = printed(
         below("watch = ['app']\nignore = ['a']\n"),
         &["-w", "own.js", "-i", "b"],
     );
@@ -192,8 +178,6 @@ fn every_setting_has_an_origin() {
         "rwatch.toml",
         "command = 'x y'\n\ndelay = 1\n[run.web]\nclear = true\n",
     );
-    let mut rwatch = sandbox.start_words(["--print-config", "@web", "-m", "5"]);
-    assert_eq!(rwatch.exit(), Ended::Code(0));
-    let text = String::from_utf8(rwatch.stdout()).expect("text");
+    let text = printed(sandbox, &["@web", "-m", "5"]);
     insta::assert_snapshot!(text);
 }
