@@ -100,15 +100,14 @@ impl File {
     }
 }
 
-/// Whether a file in a directory above `dir` may say what is run here: it is ours, the system's, or
-/// whoever works here put it there. In a directory that everybody can write to, it may be anybody's.
+/// Whether a file in `dir`, or in a directory above, may say what is run here: it is ours, the
+/// system's, or whoever works here put it there. In a directory that everybody can write to, it may
+/// be anybody's.
 fn is_trusted(path: &Path, dir: &Path) -> bool {
-    let owner = |path: &Path| path.metadata().map(|meta| meta.uid());
-    let Ok(owner_of_file) = owner(path) else {
+    let (Ok(file), Ok(here)) = (path.metadata(), dir.metadata()) else {
         return false;
     };
-    let is_here = path.parent() == Some(dir);
-    is_here
-        || [0, geteuid().as_raw()].contains(&owner_of_file)
-        || owner(dir).is_ok_and(|owner| owner == owner_of_file)
+    let is_known = [0, geteuid().as_raw(), here.uid()].contains(&file.uid());
+    let is_for_all = here.mode() & 0o002 != 0;
+    is_known || (path.parent() == Some(dir) && !is_for_all)
 }

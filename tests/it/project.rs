@@ -1,5 +1,8 @@
 //! Checks rwatch.toml: which one counts, what it means, and what is printed of it.
 
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt as _;
+
 use crate::sandbox::{Ended, Sandbox};
 
 /// A sandbox that is started in a directory of its own below the file's.
@@ -137,6 +140,27 @@ fn a_file_of_a_stranger_above_is_not_read() {
     let mut rwatch = sandbox.start_words([""; 0]);
     rwatch.says("settings of ../rwatch.toml");
     assert_eq!(rwatch.exit(), Ended::Code(0));
+}
+
+#[test]
+fn where_everybody_writes_a_file_of_a_stranger_is_not_read() {
+    for (mode, said) in [
+        (0o755, "settings of rwatch.toml"),
+        (
+            0o1777,
+            "rwatch.toml belongs to somebody else and is not read; *",
+        ),
+    ] {
+        let sandbox = Sandbox::new().file("rwatch.toml", "quiet = false\n");
+        let file = sandbox.path("rwatch.toml");
+        if std::os::unix::fs::chown(file, Some(12_345), None).is_err() {
+            // Only root can give files away.
+            return;
+        }
+        let open = Permissions::from_mode(mode);
+        fs::set_permissions(sandbox.path(""), open).expect("it is ours");
+        sandbox.start_words(["-m", "0", "true"]).says(said);
+    }
 }
 
 #[test]
