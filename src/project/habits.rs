@@ -39,9 +39,12 @@ const INDEX: &str = "index.js";
 pub fn script(words: &[OsString], dir: &Path, path: Option<&OsStr>) -> Option<Vec<OsString>> {
     let name = words.first()?;
     let file = dir.join(name);
+    // Most words are none, and the PATH can be long.
+    if !file.is_file() {
+        return None;
+    }
     let has_slash = name.as_bytes().contains(&b'/');
-    let is_found = !has_slash && name.to_str().is_some_and(|it| tools::is_in_path(it, path));
-    if is_found || !file.is_file() {
+    if !has_slash && name.to_str().is_some_and(|it| tools::is_in_path(it, path)) {
         return None;
     }
     if has_mark(&file) && tools::is_executable(&file) {
