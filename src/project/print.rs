@@ -183,7 +183,23 @@ fn aligned(lines: &[Line]) -> String {
 
 #[cfg(test)]
 mod tests {
+    use clap::Parser as _;
+
     use super::*;
+    use crate::cli::Args;
+    use crate::config::{Config, Env};
+
+    #[test]
+    fn what_counts_where_nothing_is_said_changes_nothing() {
+        let env = Env::current().expect("there is a current directory");
+        let meant = |said: &[String]| {
+            let words = ["rwatch".to_owned()].into_iter().chain(said.to_vec());
+            let args = Args::try_parse_from(words).expect("valid");
+            format!("{:?}", Config::resolve(args, None, &env).expect("valid"))
+        };
+        let said = DEFAULTS.map(|(key, value)| format!("--{key}={value}"));
+        assert_eq!(meant(&said), meant(&[]));
+    }
 
     #[test]
     fn patterns_of_another_directory() {
