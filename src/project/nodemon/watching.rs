@@ -19,16 +19,8 @@ const IGNORED: [&str; 6] = [
     "coverage",
     "node_modules",
 ];
-/// Those of rwatch that nodemon users name.
-const BUILT_IN: [&str; 7] = [
-    ".git",
-    ".hg",
-    ".svn",
-    ".jj",
-    "node_modules",
-    "__pycache__",
-    ".venv",
-];
+/// Those of them that rwatch ignores by itself, too.
+const BUILT_IN: [&str; 2] = [".git", "node_modules"];
 /// How often nodemon polls, in milliseconds (chokidar's `interval`).
 const POLL: f64 = 100.0;
 /// What rwatch polls at most that often, in milliseconds.
