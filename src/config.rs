@@ -238,12 +238,8 @@ fn watch(args: &Args, ignored: Option<&Ignored>, env: &Env) -> anyhow::Result<Op
     // COMMAND is made of them, too.
     roots.extend(args.env_file.iter().map(|file| literal(file, &env.dir)));
     let mut flags = vec![patterns(&env.dir, &args.ignore)?];
-    if let Some(Ignored {
-        dir,
-        patterns: of_file,
-    }) = ignored
-    {
-        flags.push(patterns(&cleaned(dir), of_file)?);
+    if let Some(ignored) = ignored {
+        flags.push(patterns(&cleaned(&ignored.dir), &ignored.patterns)?);
     }
     let filter = FilterSpec {
         roots,
