@@ -24,7 +24,7 @@ use self::settings::{Milliseconds, Settings};
 use super::habits::{Runs, manifest};
 
 /// The keys that become keys of rwatch.toml, or part of one.
-const TAKEN: [&str; 20] = [
+const TAKEN: [&str; 19] = [
     "watch",
     "ext",
     "ignore",
@@ -34,7 +34,6 @@ const TAKEN: [&str; 20] = [
     "execMap",
     "execArgs",
     "nodeArgs",
-    "script",
     "args",
     "signal",
     "env",
@@ -48,7 +47,7 @@ const TAKEN: [&str; 20] = [
 ];
 
 /// The keys without an equivalent, and why they have none.
-const LEFT_OUT: [(&str, &str); 8] = [
+const LEFT_OUT: [(&str, &str); 9] = [
     (
         "restartable",
         "with rwatch it is `rs` or `r`, as long as the command does not read the terminal",
@@ -56,6 +55,10 @@ const LEFT_OUT: [(&str, &str); 8] = [
     (
         "cwd",
         "nodemon does not read it from a file; rwatch has `chdir`, the directory of the command",
+    ),
+    (
+        "script",
+        "nodemon reads it only when it is started from JavaScript",
     ),
     (
         "exitCrash",

@@ -64,7 +64,7 @@ impl Command {
         }
         let ext = settings.string("ext")?;
         command.from = "exec";
-        command.choose(&mut parts, settings, package, ext.as_deref(), here)?;
+        command.choose(&mut parts, package, ext.as_deref(), here)?;
 
         let base = parts.script.as_deref().map(manifest::base);
         let script_ext = base.and_then(|name| Path::new(name).extension()?.to_str());
@@ -106,7 +106,6 @@ impl Command {
     fn choose(
         &mut self,
         parts: &mut Parts,
-        settings: &Settings,
         package: Option<&Map<String, Value>>,
         ext: Option<&str>,
         here: &Here,
@@ -137,30 +136,6 @@ impl Command {
                 }
                 Some(Entry::Index) | None => {}
             }
-        }
-        let Some(script) = settings.string("script")? else {
-            return Ok(());
-        };
-        if parts.script.is_none() && (self.from == "exec" || parts.exec.is_none()) {
-            // It would be nothing, or an interpreter with nothing to do.
-            parts.script = Some(script);
-            parts.script_position = 0;
-            self.from = if parts.exec.is_some() {
-                "exec and script"
-            } else {
-                "script"
-            };
-            self.notes.push(
-                "nodemon reads `script` only when it is started from JavaScript; it is taken here, since \
-                 nodemon alone would have none"
-                    .to_owned(),
-            );
-        } else {
-            self.notes.push(format!(
-                "script = {}: nodemon reads it only when it is started from JavaScript, and takes {} here",
-                Value::from(script),
-                self.from
-            ));
         }
         Ok(())
     }

@@ -143,7 +143,7 @@ fn arguments_go_before_the_script() {
 }
 
 #[test]
-fn exec_goes_without_main_and_with_a_script_that_it_needs() {
+fn exec_goes_without_main() {
     check_lines(vec![
         (
             vec![
@@ -158,14 +158,6 @@ fn exec_goes_without_main_and_with_a_script_that_it_needs() {
                 r#"{"exec": ["python", "-v"], "args": ["a b", "$X"]}"#,
             )],
             r#"exec = 'python -v "a b" $X'"#,
-        ),
-        (
-            vec![("nodemon.json", r#"{"exec": "python", "script": "a.py"}"#)],
-            r#"command = ["python", "a.py"]"#,
-        ),
-        (
-            vec![("nodemon.json", r#"{"script": "a.js"}"#)],
-            r#"command = ["node", "a.js"]"#,
         ),
     ]);
 }
