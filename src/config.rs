@@ -18,6 +18,7 @@ use crate::journal::{Target, identity};
 use crate::policy::{Policy, RestartPolicy, RestartWhen, Settle, StopPolicy};
 use crate::process::{Launch, Programs};
 use crate::reporter::{Style, Volume, Wanted};
+use crate::terminal::is_in_foreground;
 use crate::watch::{FilterSpec, Root, WatchSpec};
 
 /// Everything that a run of rwatch is made of.
@@ -44,7 +45,8 @@ pub struct Env {
     pub dir: PathBuf,
     /// Whether standard error is a terminal.
     pub terminal: bool,
-    /// Whether that, as `TERM` has it, is one with a title.
+    /// Whether that is one whose title is ours to set: as `TERM` has it there is one, and no job in
+    /// the background sets it.
     pub titled: bool,
     /// Whether `NO_COLOR` is set to something (no-color.org).
     pub no_color: bool,
@@ -61,7 +63,8 @@ impl Env {
         Ok(Self {
             dir: std::env::current_dir().context("cannot tell the current directory")?,
             terminal: std::io::stderr().is_terminal(),
-            titled: std::env::var_os("TERM").is_some_and(|term| is_titled(&term)),
+            titled: is_in_foreground()
+                && std::env::var_os("TERM").is_some_and(|term| is_titled(&term)),
             no_color: std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty()),
             outputs: [
                 file_behind(&std::io::stdout()),

@@ -50,6 +50,11 @@ struct Loan {
     modes: Option<Termios>,
 }
 
+/// Whether standard error is the terminal that rwatch is in the foreground of.
+pub fn is_in_foreground() -> bool {
+    tcgetpgrp(io::stderr()) == Ok(getpgrp())
+}
+
 impl Terminal {
     /// The controlling terminal, if rwatch is in its foreground. Lines that are typed become keys
     /// if standard input is a terminal.

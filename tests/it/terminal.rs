@@ -509,6 +509,8 @@ fn in_the_background_it_leaves_the_terminal_alone() {
     assert_eq!(log(&terminal), ["start", "signal TERM", "exit", "start"]);
     assert_eq!(terminal.foreground(), terminal.leader());
     assert_eq!(terminal.modes(), before);
+    // Neither does it set a title.
+    assert!(!terminal.raw().contains("\x1b]"), "{:?}", terminal.raw());
     terminal.types("q\n");
     terminal.sees("q: command not found");
     // A shell that is gone before it has told its job that the terminal is gone tells nobody.
