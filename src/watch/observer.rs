@@ -425,6 +425,9 @@ impl<R: Fn(Report)> Observer<R> {
             // A time of a directory was set: of the modification time alone the kernel tells as of a
             // write, and no close will follow.
             EventKind::Modify(_) if self.tree.contains(path) => None,
+            // Who still has a file open that was removed may write to it, and the kernel tells of that by
+            // the name that it had. That it was removed is told by itself.
+            EventKind::Modify(_) if !self.burst.writing.contains(path) && !is_there(path) => None,
             EventKind::Modify(_) | EventKind::Any => {
                 self.burst.writing.insert(path.to_path_buf());
                 Some(false)
@@ -769,6 +772,10 @@ impl<R: Fn(Report)> Observer<R> {
 fn changes_names(kind: EventKind) -> bool {
     use EventKind::{Create, Modify, Remove};
     matches!(kind, Create(_) | Remove(_) | Modify(ModifyKind::Name(_)))
+}
+
+fn is_there(path: &Path) -> bool {
+    fs::symlink_metadata(path).is_ok()
 }
 
 fn is_dir(path: &Path) -> bool {

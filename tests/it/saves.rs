@@ -232,6 +232,19 @@ fn output_that_goes_to_a_watched_file_is_no_change() {
     );
 }
 
+#[test]
+fn a_removed_file_that_is_still_written_to_changes_no_more() {
+    let mut rwatch = Sandbox::new().file("a.log", "").start([""; 0], ["child"]);
+    rwatch.ready();
+    let log = File::options().append(true).open(rwatch.path("a.log"));
+    let mut log = log.expect("a file");
+    rwatch.notices("a.log", |s| s.remove("a.log"));
+    for _ in 0..2 {
+        rwatch.ignores(|_| log.write_all(b"line\n").expect("it is still open"));
+    }
+    rwatch.ignores(|_| drop(log));
+}
+
 /// Asks `rwatch OPTIONS --explain PATH`; `answer` has `*` for anything.
 #[track_caller]
 fn explains(sandbox: &Sandbox, options: &[&str], path: &str, yes: bool, answer: &str) {
