@@ -31,7 +31,7 @@ use self::tally::Tally;
 use crate::event::{ChangeKind, Changes, ExitReason, Note, RunId, SpawnFailure, StartReason};
 use crate::process::Member;
 use crate::supervisor::{Begin, Grant, Hope, LoopStage, Message, Next, NextAfterBuild, StopReason};
-use crate::text::{pause, reason, shown, span};
+use crate::text::{pause, reason, shown, span, tamed};
 
 /// How rwatch speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -224,7 +224,7 @@ impl Reporter {
 
     /// Answers a question, which is the only thing that goes to standard output.
     pub fn answer(text: &str) {
-        let _ = writeln!(io::stdout(), "{text}");
+        let _ = writeln!(io::stdout(), "{}", tamed(text));
     }
 
     /// Tells what is good to know about the settings.
@@ -342,6 +342,7 @@ impl Reporter {
         if self.style.volume < needed {
             return String::new();
         }
+        let text = tamed(text);
         let color = match tone {
             Tone::Error => Color::Red,
             Tone::Warning => Color::Yellow,

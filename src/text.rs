@@ -1,5 +1,6 @@
 //! Writes names, durations and reasons for people, so that a line stays a line.
 
+use std::borrow::Cow;
 use std::ffi::{OsStr, OsString};
 use std::fmt::Write as _;
 use std::io;
@@ -36,12 +37,28 @@ pub fn quoted(name: &OsStr) -> OsString {
     OsString::from_vec(out)
 }
 
-/// [`quoted`], for people and terminals: what is not UTF-8 is replaced, and so are the control
-/// characters beyond ASCII, which some terminals obey (ECMA-48, C1).
+/// [`quoted`], for people: what is not UTF-8 is replaced.
 #[must_use]
 pub fn shown(name: &OsStr) -> String {
-    let name = quoted(name);
-    name.to_string_lossy().replace(char::is_control, "\u{fffd}")
+    quoted(name).to_string_lossy().into_owned()
+}
+
+/// `text` with its control characters as escapes, so that whatever a file holds that it quotes, it is
+/// one line, and the terminal is not told to do anything.
+#[must_use]
+pub fn tamed(text: &str) -> Cow<'_, str> {
+    if !text.contains(char::is_control) {
+        return text.into();
+    }
+    let mut line = String::with_capacity(text.len());
+    for c in text.chars() {
+        if c.is_control() {
+            line.extend(c.escape_default());
+        } else {
+            line.push(c);
+        }
+    }
+    line.into()
 }
 
 /// A command line as a shell would take it, on one line.
@@ -112,9 +129,15 @@ mod tests {
     }
 
     #[test]
-    fn nothing_that_is_shown_moves_a_terminal() {
-        let name = OsStr::from_bytes(b"a\x1b]0;b\x07\xc2\x9b2J\xff");
-        assert_eq!(shown(name), "\"a\\033]0;b\\a\u{fffd}2J\u{fffd}\"");
+    fn nothing_controls_the_terminal() {
+        for (text, expected) in [
+            ("größe 'a' `b`", "größe 'a' `b`"),
+            ("a\nb\tc\r", r"a\nb\tc\r"),
+            ("\0\x1b[2J\x7f", r"\u{0}\u{1b}[2J\u{7f}"),
+            ("\u{9b}2J", r"\u{9b}2J"),
+        ] {
+            assert_eq!(tamed(text), expected, "{text:?}");
+        }
     }
 
     #[test]

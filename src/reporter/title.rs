@@ -1,8 +1,8 @@
 //! The title of the terminal: COMMAND, and what has become of it.
 //!
 //! The title that was there is saved before the first one, and put back at the end (XTWINOPS in
-//! xterm's "Control Sequences"). Nothing is written here: what is to be written is handed back. Of a
-//! command as it is [shown](crate::text::shown) nothing can end the title early.
+//! xterm's "Control Sequences"). Nothing is written here: what is to be written is handed back. No
+//! control character gets into a title, so that none can end it early.
 
 use crossterm::Command as _;
 use crossterm::terminal::SetTitle;
@@ -10,6 +10,7 @@ use crossterm::terminal::SetTitle;
 use super::signal_name;
 use crate::event::ExitReason;
 use crate::supervisor::{Begin, Message, Next, StopReason};
+use crate::text::tamed;
 
 /// Of both titles, that of the window and that of its icon, since OSC 0 sets both.
 const SAVE: &str = "\x1b[22;0t";
@@ -43,6 +44,7 @@ pub(super) enum State {
 
 impl Title {
     pub(super) fn new(command: &str) -> Self {
+        let command = tamed(command);
         let mut short: String = command.chars().take(COMMAND_MAX).collect();
         if command.chars().nth(COMMAND_MAX).is_some() {
             short.push('…');
@@ -172,6 +174,12 @@ mod tests {
         assert_eq!(title.put_back(), "\x1b]0;\x07\x1b[23;0t");
         assert_eq!(title.put_back(), "");
         assert_eq!(title.come_back(), format!("\x1b[22;0t{second}"));
+    }
+
+    #[test]
+    fn nothing_in_a_command_ends_the_title() {
+        let title = Title::new("a\x07b\x1b\\c\u{9c}d");
+        assert_eq!(title.command, r"a\u{7}b\u{1b}\c\u{9c}d");
     }
 
     #[test]

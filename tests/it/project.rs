@@ -110,6 +110,24 @@ fn what_options_ignore_wins_over_what_it_ignores() {
 }
 
 #[test]
+fn nothing_in_a_file_drives_the_terminal() {
+    for file in [
+        "signal = \"\\u001b[2J\"",
+        "signal = \"\\u009b2J\"",
+        "\"\\u001b]0;x\\u0007\" = 1",
+        "[run.\"\\u001b[2J\\n\"]\n",
+    ] {
+        let sandbox = Sandbox::new().file("rwatch.toml", file);
+        let mut rwatch = sandbox.start_words(["@none"]);
+        assert_eq!(rwatch.exit(), Ended::Code(125), "{file}");
+        let said = rwatch.stderr();
+        let line = said.strip_suffix('\n').expect("a line");
+        assert!(!line.contains(char::is_control), "{said:?}");
+        assert!(line.starts_with("[rwatch] rwatch.toml"), "{said:?}");
+    }
+}
+
+#[test]
 fn another_file_may_be_named() {
     let sandbox = Sandbox::new()
         .file("conf/dev.toml", "watch = ['src']\nmax-restarts = 0\n")
