@@ -52,7 +52,7 @@ pub fn settle(typed: Typed, env: &Env) -> anyhow::Result<Task> {
         return nodemon::import(&env.dir).map(Task::Answer);
     }
     let mut remarks = Vec::from_iter(without_effect(&typed.args));
-    let file = File::find(&typed.args, &env.dir, &mut remarks)?;
+    let file = File::find(&typed, &env.dir, &mut remarks)?;
     let is_complete = typed.run.is_none() && typed.args.names_a_task();
     let (mut args, ignored) = if file.is_none() && is_complete && !typed.args.print_config {
         (typed.args, None)

@@ -1,13 +1,14 @@
 //! Finds the project file, and knows where it is: what it says is relative to that.
 
-use std::fs;
+use std::fs::{self, Metadata};
+use std::io;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, anyhow};
+use anyhow::{Context as _, anyhow, bail};
 use rustix::process::geteuid;
 
-use crate::cli::Args;
+use crate::cli::Typed;
 use crate::text::{reason, shown};
 
 /// The file's name.
@@ -27,12 +28,13 @@ impl File {
     /// The file that counts in `dir`: the one that was asked for, or the nearest one.
     ///
     /// # Errors
-    /// If it cannot be read.
+    /// If it cannot be read; or may not be, and nothing else says what to run.
     pub(super) fn find(
-        args: &Args,
+        typed: &Typed,
         dir: &Path,
         remarks: &mut Vec<String>,
     ) -> anyhow::Result<Option<Self>> {
+        let args = &typed.args;
         if let Some(path) = &args.config {
             return Self::read(path, dir).map(Some);
         }
@@ -48,6 +50,11 @@ impl File {
                     return Self::read(&name, dir).map(Some);
                 }
                 let name = shown(name.as_os_str());
+                if typed.run.is_some() || !args.names_a_task() {
+                    bail!(
+                        "{name} belongs to somebody else: --config {name} reads it, --no-config goes without it"
+                    );
+                }
                 remarks.push(format!(
                     "{name} belongs to somebody else and is not read; --config {name} reads it"
                 ));
@@ -102,12 +109,16 @@ impl File {
 
 /// Whether a file in `dir`, or in a directory above, may say what is run here: it is ours, the
 /// system's, or whoever works here put it there. In a directory that everybody can write to, it may
-/// be anybody's.
+/// be anybody's; and so may a link that leads to one of ours, to have it run among other programs.
 fn is_trusted(path: &Path, dir: &Path) -> bool {
-    let (Ok(file), Ok(here)) = (path.metadata(), dir.metadata()) else {
+    let Ok(here) = dir.metadata() else {
         return false;
     };
-    let is_known = [0, geteuid().as_raw(), here.uid()].contains(&file.uid());
     let is_for_all = here.mode() & 0o002 != 0;
-    is_known || (path.parent() == Some(dir) && !is_for_all)
+    if path.parent() == Some(dir) && !is_for_all {
+        return true;
+    }
+    let known = [0, geteuid().as_raw(), here.uid()];
+    let is_known = |meta: io::Result<Metadata>| meta.is_ok_and(|it| known.contains(&it.uid()));
+    is_known(path.symlink_metadata()) && is_known(path.metadata())
 }

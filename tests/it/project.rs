@@ -1,6 +1,6 @@
 //! Checks rwatch.toml: which one counts, what it means, and what is printed of it.
 
-use std::fs::{self, Permissions};
+use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 
 use crate::sandbox::{Ended, Sandbox};
@@ -142,8 +142,10 @@ fn another_file_may_be_named() {
 #[test]
 fn a_file_of_a_stranger_above_is_not_read() {
     let sandbox = below("command = 'true'\n");
-    let ids = |path| std::os::unix::fs::chown(sandbox.path(path), Some(12_345), None);
-    if ids("rwatch.toml").is_err() {
+    let give_away = |sandbox: &Sandbox| {
+        std::os::unix::fs::chown(sandbox.path("rwatch.toml"), Some(12_345), None)
+    };
+    if give_away(&sandbox).is_err() {
         // Only root can give files away.
         return;
     }
@@ -151,6 +153,14 @@ fn a_file_of_a_stranger_above_is_not_read() {
     rwatch.says(
         "../rwatch.toml belongs to somebody else and is not read; --config ../rwatch.toml reads it",
     );
+    // Without it there is nothing to run, or another thing than what was meant.
+    for words in [&[][..], &["@web"], &["@web", "true"]] {
+        let sandbox = below("command = 'true'\n");
+        give_away(&sandbox).expect("we are root");
+        let mut rwatch = sandbox.start_words(words);
+        rwatch.says("../rwatch.toml belongs to somebody else: --config ../rwatch.toml reads it, *");
+        assert_eq!(rwatch.exit(), Ended::Code(125));
+    }
     let sandbox = below("command = 'true'\nmax-restarts = 0");
     for path in ["rwatch.toml", "sub"] {
         std::os::unix::fs::chown(sandbox.path(path), Some(12_345), None).expect("we are root");
@@ -161,24 +171,42 @@ fn a_file_of_a_stranger_above_is_not_read() {
 }
 
 #[test]
-fn where_everybody_writes_a_file_of_a_stranger_is_not_read() {
-    for (mode, said) in [
-        (0o755, "settings of rwatch.toml"),
-        (
-            0o1777,
-            "rwatch.toml belongs to somebody else and is not read; *",
-        ),
-    ] {
-        let sandbox = Sandbox::new().file("rwatch.toml", "quiet = false\n");
-        let file = sandbox.path("rwatch.toml");
-        if std::os::unix::fs::chown(file, Some(12_345), None).is_err() {
-            // Only root can give files away.
-            return;
-        }
-        let open = Permissions::from_mode(mode);
-        fs::set_permissions(sandbox.path(""), open).expect("it is ours");
-        sandbox.start_words(["-m", "0", "true"]).says(said);
+fn a_link_of_a_stranger_above_is_not_followed() {
+    let sandbox = below("").file("own/rwatch.toml", "before = 'true'\n");
+    sandbox.remove("rwatch.toml");
+    let link = sandbox.path("rwatch.toml");
+    std::os::unix::fs::symlink("own/rwatch.toml", &link).expect("a writable sandbox");
+    if std::os::unix::fs::lchown(&link, Some(12_345), None).is_err() {
+        // Only root can give files away.
+        return;
     }
+    let mut rwatch = sandbox.start_words(["-m", "0", "true"]);
+    rwatch.says("../rwatch.toml belongs to somebody else and is not read; *");
+    assert_eq!(rwatch.exit(), Ended::Code(0));
+    assert!(!rwatch.stderr().contains("building"));
+}
+
+#[test]
+fn a_file_of_a_stranger_where_everybody_can_write_is_not_read() {
+    let sandbox = || Sandbox::new().file("rwatch.toml", "max-restarts = 0\n");
+    let shared = |sandbox: &Sandbox, mode| {
+        let mode = fs::Permissions::from_mode(mode);
+        fs::set_permissions(sandbox.path(""), mode).expect("our own directory");
+        std::os::unix::fs::chown(sandbox.path("rwatch.toml"), Some(12_345), None)
+    };
+    let everybodys = sandbox();
+    if shared(&everybodys, 0o1777).is_err() {
+        // Only root can give files away.
+        return;
+    }
+    let mut rwatch = everybodys.start_words(["-m", "0", "true"]);
+    rwatch.says(
+        "rwatch.toml belongs to somebody else and is not read; --config rwatch.toml reads it",
+    );
+    let of_some = sandbox();
+    shared(&of_some, 0o775).expect("we are root");
+    let mut rwatch = of_some.start_words(["true"]);
+    rwatch.says("settings of rwatch.toml");
 }
 
 #[test]
