@@ -147,7 +147,12 @@ impl Reading<'_> {
                 .iter()
                 .map(|(name, value)| {
                     let content = scalar(value)?;
-                    Ok(at(value, format!("{}={content}", name.get_ref())))
+                    let variable = name.get_ref();
+                    if variable.contains('=') {
+                        let message = format!("no variable can have the name `{variable}`");
+                        return Err((name.span(), message));
+                    }
+                    Ok(at(value, format!("{variable}={content}")))
                 })
                 .collect(),
             (Kind::Many, DeValue::Array(list)) => list.iter().map(one).collect(),
@@ -362,6 +367,10 @@ mod tests {
         check_wrong(
             "delay = '5x'",
             "1:9: invalid value '5x' for `delay`: expected a duration such as 200ms, 2s, 1m or 2.5 (seconds)",
+        );
+        check_wrong(
+            "[env]\n'A=B' = 1",
+            "2:1: no variable can have the name `A=B`",
         );
         check_wrong(
             "color = \"it's\"",
