@@ -72,7 +72,10 @@ impl File {
         let text = String::from_utf8(bytes)
             .ok()
             .with_context(|| format!("cannot read `{name}`: it is not UTF-8"))?;
-        let home = path.parent().unwrap_or(Path::new("")).to_owned();
+        let home = match path.parent() {
+            Some(home) if is_kept(path, dir) => home.to_owned(),
+            _ => PathBuf::new(),
+        };
         Ok(Self { name, home, text })
     }
 
@@ -105,6 +108,12 @@ impl File {
         let column = before.rsplit('\n').next().unwrap_or_default();
         (line, column.chars().count() + 1)
     }
+}
+
+/// Whether it is a file that has a place. A pipe, such as `<(…)` of a shell, is as if it stood here.
+fn is_kept(path: &Path, dir: &Path) -> bool {
+    let path = dir.join(path);
+    path.is_file() && !path.starts_with("/dev")
 }
 
 /// Whether a file in `dir`, or in a directory above, may say what is run here: it is ours, the

@@ -140,6 +140,21 @@ fn another_file_may_be_named() {
 }
 
 #[test]
+fn what_comes_through_a_pipe_is_as_if_it_stood_here() {
+    let here_document = "exec \"$@\" << E\ncommand = 'pwd'\nmax-restarts = 0\nE\n";
+    for script in [here_document, "exec \"$@\" < conf/x.toml"] {
+        let sandbox = Sandbox::new()
+            .file("conf/x.toml", "command = ['pwd']\nmax-restarts = 0\n")
+            .wrapper(&["sh", "-c", script, "sh"]);
+        let mut rwatch = sandbox.start_words(["--config", "/dev/stdin"]);
+        rwatch.says("settings of /dev/stdin");
+        let here = rwatch.path("").canonicalize().expect("it is there");
+        rwatch.prints(here.to_str().expect("UTF-8"));
+        assert_eq!(rwatch.exit(), Ended::Code(0));
+    }
+}
+
+#[test]
 fn a_file_of_a_stranger_above_is_not_read() {
     let sandbox = below("command = 'true'\n");
     let give_away = |sandbox: &Sandbox| {
