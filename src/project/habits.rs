@@ -356,6 +356,7 @@ mod tests {
         );
         check_package(&[package(r#"{"main": "", "scripts": {"start": ""}}"#)], "-");
         check_package(&[package(r#"{"main": null, "scripts": []}"#)], "-");
+        check_package(&[package(r#"{"scripts": {"start": " "}}"#)], "-");
     }
 
     #[track_caller]
@@ -394,6 +395,18 @@ mod tests {
             let dir = project(&[("package.json", &package)]);
             assert!(super::package(dir.path(), None).is_ok(), "{start}");
         }
+    }
+
+    #[test]
+    fn a_long_chain_of_scripts_is_followed_to_its_end() {
+        const LENGTH: usize = 50_000;
+        let links = (0..LENGTH).map(|n| format!(r#""s{n}": "npm run s{}""#, n + 1));
+        let links: Vec<String> = links.collect();
+        let package = format!(
+            r#"{{"scripts": {{"start": "npm run s0", {}, "s{LENGTH}": "nodemon"}}}}"#,
+            links.join(", ")
+        );
+        check_package_error(&package, "the script `start` of package.json runs nodemon");
     }
 
     #[test]

@@ -1,11 +1,15 @@
 //! Reads package.json, and what it says is to be run.
 
+use std::collections::HashSet;
 use std::fs;
 use std::io;
+use std::os::unix::fs::FileTypeExt as _;
 use std::path::Path;
 
-use anyhow::{Context as _, bail};
+use anyhow::bail;
 use serde_json::{Map, Value};
+
+use crate::text::reason;
 
 /// The name of the file.
 pub(in crate::project) const FILE: &str = "package.json";
@@ -31,12 +35,14 @@ pub(in crate::project) fn read(
     dir: &Path,
     file: &str,
 ) -> anyhow::Result<Option<Map<String, Value>>> {
-    let text = match fs::read_to_string(dir.join(file)) {
+    let path = dir.join(file);
+    if fs::metadata(&path).is_ok_and(|meta| meta.file_type().is_fifo()) {
+        bail!("cannot read `{file}`: it is a FIFO, and nobody may ever write to it");
+    }
+    let text = match fs::read_to_string(path) {
         Ok(text) => text,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => {
-            return Err(error).with_context(|| format!("cannot read `{file}`"));
-        }
+        Err(error) => bail!("cannot read `{file}`: {}", reason(&error)),
     };
     // node and nodemon skip it, too.
     let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
@@ -96,7 +102,7 @@ impl Entry {
         if dir.join("index.js").exists() {
             return Ok(Some(Self::Index));
         }
-        let start = script(package, "start").filter(|start| !start.is_empty());
+        let start = script(package, "start").filter(|start| !start.trim().is_empty());
         Ok(start.map(|start| Self::Start(start.to_owned())))
     }
 }
@@ -119,34 +125,31 @@ pub(in crate::project) fn script<'a>(
 
 /// The name of the restarting program that this script starts, by itself or by the scripts that it
 /// runs. To start such a script without a word would go on for ever.
-pub(in crate::project) fn watcher_in(
-    package: &Map<String, Value>,
-    name: &str,
-) -> Option<&'static str> {
-    watcher(package, name, &mut Vec::new())
-}
-
-fn watcher<'a>(
+pub(in crate::project) fn watcher_in<'a>(
     package: &'a Map<String, Value>,
     name: &'a str,
-    seen: &mut Vec<&'a str>,
 ) -> Option<&'static str> {
-    if seen.contains(&name) {
-        return None;
+    // Scripts that run each other may be a long chain, or a ring.
+    let mut seen = HashSet::from([name]);
+    let mut next = vec![name];
+    while let Some(name) = next.pop() {
+        let Some(script) = script(package, name) else {
+            continue;
+        };
+        let words: Vec<&str> = words_of(script).collect();
+        let has = |program: &str| words.iter().any(|word| base(word) == program);
+        if let Some(watcher) = ["nodemon", "rwatch"].into_iter().find(|it| has(it)) {
+            return Some(watcher);
+        }
+        if RUNNERS.into_iter().any(has) {
+            // `concurrently npm:dev`
+            let names = words
+                .iter()
+                .map(|word| word.strip_prefix("npm:").unwrap_or(word));
+            next.extend(names.filter(|name| seen.insert(name)));
+        }
     }
-    seen.push(name);
-    let words: Vec<&str> = words_of(script(package, name)?).collect();
-    let direct = ["nodemon", "rwatch"]
-        .into_iter()
-        .find(|watcher| words.iter().any(|word| base(word) == *watcher));
-    if direct.is_some() || !words.iter().any(|word| RUNNERS.contains(&base(word))) {
-        return direct;
-    }
-    words.into_iter().find_map(|word| {
-        // `concurrently npm:dev`
-        let name = word.strip_prefix("npm:").unwrap_or(word);
-        watcher(package, name, seen)
-    })
+    None
 }
 
 /// The words of a shell string, roughly: quotes and operators are gaps.
