@@ -7,7 +7,7 @@ use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Component, Path, PathBuf};
 
-use anyhow::Context as _;
+use anyhow::{Context as _, anyhow};
 use clap::CommandFactory as _;
 use clap::error::ErrorKind;
 use globset::GlobBuilder;
@@ -19,6 +19,7 @@ use crate::policy::{Policy, RestartPolicy, RestartWhen, Settle, StopPolicy};
 use crate::process::{Launch, Programs};
 use crate::reporter::{Style, Volume, Wanted};
 use crate::terminal::is_in_foreground;
+use crate::text::reason;
 use crate::watch::{FilterSpec, Root, WatchSpec};
 
 /// Everything that a run of rwatch is made of.
@@ -61,7 +62,10 @@ impl Env {
     /// If the current directory is gone.
     pub fn current() -> anyhow::Result<Self> {
         Ok(Self {
-            dir: std::env::current_dir().context("cannot tell the current directory")?,
+            dir: std::env::current_dir().map_err(|error| {
+                let reason = reason(&error);
+                anyhow!("cannot tell the current directory: {reason}; `cd` to one that is there")
+            })?,
             terminal: std::io::stderr().is_terminal(),
             titled: is_in_foreground()
                 && std::env::var_os("TERM").is_some_and(|term| is_titled(&term)),
