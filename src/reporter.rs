@@ -112,11 +112,15 @@ impl Reporter {
 
     /// Begins to show notifications, if they are wanted. `wake` is called when that fails, which is
     /// then to be told by [`Reporter::unshown`].
-    pub fn notify(&self, wake: impl Fn(()) + Send + 'static) {
+    ///
+    /// # Errors
+    /// If there can be no thread for it.
+    pub fn notify(&self, wake: impl Fn(()) + Send + 'static) -> io::Result<()> {
         if self.style.notices.desktop {
-            let desktop = Desktop::start(&self.command, wake);
+            let desktop = Desktop::start(&self.command, wake)?;
             self.notices.borrow_mut().show_by(desktop);
         }
+        Ok(())
     }
 
     /// Tells about a decision.

@@ -57,7 +57,9 @@ pub fn run(mut config: Config, reporter: &Reporter) -> anyhow::Result<Outcome> {
     let given = Given { blocked, ignored };
     // Signals first: nothing must be left behind, whenever one comes.
     signals::listen(sender(&facts, Fact::Event)).context("cannot listen for signals")?;
-    reporter.notify(sender(&facts, |()| Fact::Unshown));
+    reporter
+        .notify(sender(&facts, |()| Fact::Unshown))
+        .context("cannot start a thread for --notify")?;
     let mut journal = match events {
         None => Journal::none(),
         Some(sink) => Journal::start(sink, config.policy.build, sender(&facts, Fact::Unheard))

@@ -4,6 +4,7 @@
 //! waits for, but for a moment at the end.
 
 use std::fmt::Write as _;
+use std::io;
 use std::sync::mpsc::{Receiver, SyncSender, channel, sync_channel};
 use std::thread;
 use std::time::Duration;
@@ -25,12 +26,15 @@ pub(super) struct Desktop {
 
 impl Desktop {
     /// A way for notices about `command`. `wake` is called when there is a failure.
-    pub(super) fn start(command: &str, wake: impl Fn(()) + Send + 'static) -> Option<Self> {
+    ///
+    /// # Errors
+    /// If there can be no thread for it.
+    pub(super) fn start(command: &str, wake: impl Fn(()) + Send + 'static) -> io::Result<Self> {
         let (waiting, notices) = sync_channel::<String>(WAITING_MAX);
         let (fail, failures) = channel();
         let command = command.to_owned();
         let thread = thread::Builder::new().name("desktop".to_owned());
-        let showing = thread.spawn(move || {
+        thread.spawn(move || {
             let mut failed = false;
             for line in notices {
                 let shown = show(&command, &line);
@@ -42,8 +46,8 @@ impl Desktop {
                     wake(());
                 }
             }
-        });
-        showing.ok().map(|_| Self { waiting, failures })
+        })?;
+        Ok(Self { waiting, failures })
     }
 
     /// Shows a line of rwatch, some time.

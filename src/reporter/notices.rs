@@ -49,8 +49,8 @@ impl Notices {
     }
 
     /// Takes in who shows the occasions on the desktop.
-    pub(super) fn show_by(&mut self, desktop: Option<Desktop>) {
-        self.desktop = desktop;
+    pub(super) fn show_by(&mut self, desktop: Desktop) {
+        self.desktop = Some(desktop);
     }
 
     /// Takes in a message, for which rwatch's line is `line`; what the terminal is to be sent.
