@@ -4,6 +4,7 @@
 
 #[cfg_attr(not(feature = "desktop"), path = "reporter/no_desktop.rs")]
 mod desktop;
+mod messages;
 mod notes;
 mod notices;
 mod tally;
@@ -12,11 +13,9 @@ mod title;
 use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::ffi::OsStr;
-use std::fmt::Write as _;
 use std::io::{self, Write as _};
 use std::os::fd::AsFd as _;
 use std::path::Path;
-use std::time::Duration;
 
 use crossterm::cursor::MoveTo;
 use crossterm::style::{Color, Stylize as _};
@@ -24,14 +23,16 @@ use crossterm::terminal::{Clear, ClearType};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use self::desktop::Desktop;
+pub use self::messages::failure_text;
+use self::messages::{Names, names, remaining_text};
 use self::notes::note_text;
 use self::notices::Notices;
 pub use self::notices::Wanted;
 use self::tally::Tally;
-use crate::event::{ChangeKind, Changes, ExitReason, Note, RunId, SpawnFailure, StartReason};
+use crate::event::{ChangeKind, Changes, Note, RunId, StartReason};
 use crate::process::Member;
-use crate::supervisor::{Begin, Grant, Hope, LoopStage, Message, Next, NextAfterBuild, StopReason};
-use crate::text::{pause, reason, shown, span, tamed};
+use crate::supervisor::{Hope, Message};
+use crate::text::{reason, shown, tamed};
 
 /// How rwatch speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,10 +62,8 @@ pub enum Volume {
 #[derive(Debug)]
 pub struct Reporter {
     style: Style,
-    /// COMMAND, as a shell would take it.
-    command: String,
-    /// The same of the build.
-    build: String,
+    /// What it speaks of.
+    told_of: Names,
     notices: RefCell<Notices>,
     tally: RefCell<Tally>,
     /// Lines for which nobody was there to read them.
@@ -98,8 +97,10 @@ impl Reporter {
         Self {
             style,
             notices: Notices::new(style.notices, &command).into(),
-            command,
-            build: String::new(),
+            told_of: Names {
+                command,
+                build: String::new(),
+            },
             tally: Tally::begin().into(),
             unwritten: RefCell::default(),
         }
@@ -107,7 +108,7 @@ impl Reporter {
 
     /// Takes in the shell command that builds.
     pub fn builds_with(&mut self, command: &OsStr) {
-        self.build = shown(command);
+        self.told_of.build = shown(command);
     }
 
     /// Begins to show notifications, if they are wanted. `wake` is called when that fails, which is
@@ -117,7 +118,7 @@ impl Reporter {
     /// If there can be no thread for it.
     pub fn notify(&self, wake: impl Fn(()) + Send + 'static) -> io::Result<()> {
         if self.style.notices.desktop {
-            let desktop = Desktop::start(&self.command, wake)?;
+            let desktop = Desktop::start(&self.told_of.command, wake)?;
             self.notices.borrow_mut().show_by(desktop);
         }
         Ok(())
@@ -125,7 +126,7 @@ impl Reporter {
 
     /// Tells about a decision.
     pub fn say(&self, message: &Message) {
-        let (tone, text) = self.message(message);
+        let (tone, text) = self.told_of.message(message);
         let notice = self.notices.borrow_mut().told(message, &text);
         self.write(self.printed(tone, &text) + &notice);
     }
@@ -241,97 +242,6 @@ impl Reporter {
         self.line(Tone::Error, &format!("{error:#}"));
     }
 
-    fn message(&self, message: &Message) -> (Tone, String) {
-        let command = &self.command;
-        match message {
-            Message::Starting => (Tone::Start, self.begin_text(Begin::Start)),
-            Message::Postponed => (
-                Tone::Plain,
-                format!("waiting for changes before the start of `{command}`"),
-            ),
-            Message::Changed { path, more, what } => {
-                let (changed, then) = (changed_text(path, *more), self.begin_text(*what));
-                (Tone::Start, format!("{changed} changed, {then}"))
-            }
-            Message::Building => (Tone::Start, self.begin_text(Begin::Build)),
-            Message::Built { ran, what } => {
-                let then = self.begin_text(*what);
-                (Tone::Start, format!("built after {}, {then}", span(*ran)))
-            }
-            Message::BuildFailed { reason, ran, next } => {
-                let how = how_text(*reason, &span(*ran));
-                let next = after_build_text(*next);
-                (Tone::Error, format!("`{}` {how}{next}", self.build))
-            }
-            Message::BuildLooping { path } => {
-                let (path, pattern) = (path_text(path), pattern_for(path));
-                let text = format!(
-                    "{path} changes in build after build, and each of them is stopped for it: if the \
-                     build writes it itself, --ignore '{pattern}' ends the loop"
-                );
-                (Tone::Warning, text)
-            }
-            Message::BuildNotStarted { failure, next } => (
-                Tone::Error,
-                failure_text(failure) + &after_build_text(*next),
-            ),
-            Message::Looping { path, stage } => {
-                let (path, pattern) = (path_text(path), pattern_for(path));
-                let text = match stage {
-                    LoopStage::Found => format!(
-                        "{path} changes right after every start: if the command writes it itself, \
-                         --ignore '{pattern}' ends the loop"
-                    ),
-                    LoopStage::Spaced => format!(
-                        "{path} goes on changing right after every start: spacing out these restarts, \
-                         up to 30s; --ignore '{pattern}' ends them"
-                    ),
-                };
-                (Tone::Warning, text)
-            }
-            Message::Joined { path, more } => {
-                let what = changed_text(path, *more);
-                (Tone::Detail, format!("{what} changed before the restart"))
-            }
-            Message::Exited { reason, ran, next } => exited_text(*reason, &span(*ran), *next),
-            Message::NotStarted { failure, next } => (
-                Tone::Error,
-                format!("{}{}", failure_text(failure), next_text(*next)),
-            ),
-            Message::Overrun { path } => {
-                let path = path_text(path);
-                (
-                    Tone::Warning,
-                    format!("{path} is still being written, starting all the same"),
-                )
-            }
-            Message::Stopping { signal, why } => {
-                let why = match why {
-                    StopReason::Change => "a change",
-                    StopReason::ByHand => "a request to restart",
-                    StopReason::Leftovers => "others that it left behind",
-                    StopReason::Asked => "a request to end",
-                };
-                (Tone::Detail, format!("sending {signal} because of {why}"))
-            }
-            Message::ByHand => (Tone::Start, "restarting by hand".to_owned()),
-            Message::Help => (
-                Tone::Answer,
-                "type rs or r to restart, q to quit, h for this; Ctrl-C ends everything".to_owned(),
-            ),
-            Message::NoKey => (Tone::Answer, "no such key; h lists the keys".to_owned()),
-            Message::Killing => (Tone::Plain, "sending SIGKILL".to_owned()),
-        }
-    }
-
-    fn begin_text(&self, what: Begin) -> String {
-        match what {
-            Begin::Start => format!("starting `{}`", self.command),
-            Begin::Restart => "restarting".to_owned(),
-            Begin::Build => format!("building with `{}`", self.build),
-        }
-    }
-
     fn line(&self, tone: Tone, text: &str) {
         self.write(self.printed(tone, text));
     }
@@ -396,151 +306,6 @@ fn is_writable() -> bool {
 fn unshown_text(why: &str) -> String {
     let why = shown(why.as_ref());
     format!("cannot notify: {why}; --notify needs a session bus and a notification service on it")
-}
-
-fn exited_text(reason: ExitReason, ran: &str, next: Next) -> (Tone, String) {
-    let tone = if reason.is_clean() {
-        Tone::Plain
-    } else {
-        Tone::Warning
-    };
-    (tone, how_text(reason, ran) + &next_text(next))
-}
-
-fn how_text(reason: ExitReason, ran: &str) -> String {
-    match reason {
-        ExitReason::Code(0) => "exited cleanly".to_owned(),
-        ExitReason::Code(code) => format!("exited with code {code} after {ran}"),
-        ExitReason::Signal(number) => format!("killed by {} after {ran}", signal_name(number)),
-    }
-}
-
-fn after_build_text(next: NextAfterBuild) -> String {
-    match next {
-        NextAfterBuild::Stay => ", the old run stays".to_owned(),
-        NextAfterBuild::Wait => ", waiting for changes".to_owned(),
-        NextAfterBuild::Again(wait) => format!(", trying again in {}", pause(wait)),
-        NextAfterBuild::Policy | NextAfterBuild::End => String::new(),
-    }
-}
-
-fn next_text(next: Next) -> String {
-    match next {
-        Next::Wait => ", waiting for changes".to_owned(),
-        Next::Restart(Grant {
-            pause: wait,
-            nth: None,
-        }) => {
-            format!(", restarting in {}", pause(wait))
-        }
-        Next::Restart(Grant {
-            pause: wait,
-            nth: Some((nth, max)),
-        }) => {
-            format!(", restarting in {} ({nth} of {max})", pause(wait))
-        }
-        Next::End => String::new(),
-        Next::GiveUp { restarts } => {
-            format!(
-                "; gave up after {}",
-                count(restarts as usize, "restart", "restarts")
-            )
-        }
-    }
-}
-
-/// Why COMMAND, or the build, could not be started.
-pub fn failure_text(failure: &SpawnFailure) -> String {
-    match failure {
-        SpawnFailure::NotFound {
-            program,
-            searched: Some(path),
-            is_here,
-        } => {
-            let (program, path) = (shown(program), shown(path));
-            let hint = if *is_here {
-                format!(", but `./{program}` is there")
-            } else {
-                String::new()
-            };
-            format!("cannot find `{program}` in PATH ({path}){hint}")
-        }
-        SpawnFailure::NotFound {
-            program,
-            searched: None,
-            ..
-        } => {
-            format!("cannot find `{}`: no such file", shown(program))
-        }
-        SpawnFailure::NoInterpreter {
-            program,
-            interpreter,
-        } => format!(
-            "cannot start `{}`: its `#!` line names `{}`, which does not exist",
-            shown(program),
-            shown(interpreter)
-        ),
-        SpawnFailure::NotExecutable { program, why } => {
-            format!("cannot execute `{}`: {why}", shown(program))
-        }
-        SpawnFailure::EnvFile { file, why } => {
-            format!("cannot read `{}`: {why}", path_text(file))
-        }
-        SpawnFailure::Transient { program, why } => {
-            format!("cannot start `{}` now: {why}", shown(program))
-        }
-    }
-}
-
-fn remaining_text(members: &[Member], hope: Hope) -> Option<String> {
-    if members.is_empty() {
-        return None;
-    }
-    let mut text = format!("still waiting for {}", names(members));
-    match hope {
-        Hope::CtrlC => text.push_str("; Ctrl-C again kills them"),
-        Hope::Kill(after) => {
-            // To a tenth of a second, since it is an announcement.
-            let tenths = u64::try_from((after.as_millis() + 50) / 100).unwrap_or(u64::MAX);
-            let after = Duration::from_millis(tenths.saturating_mul(100));
-            let _ = write!(text, "; killing them in {}", pause(after));
-        }
-        Hope::None => {}
-    }
-    Some(text)
-}
-
-/// Pids and names, as many as can be read.
-fn names(members: &[Member]) -> String {
-    const NAMED: usize = 8;
-    let named = members.iter().take(NAMED);
-    let named: Vec<String> = named
-        .map(|member| format!("{} {}", member.pid, shown(member.name.as_ref())))
-        .collect();
-    let mut text = named.join(", ");
-    if members.len() > NAMED {
-        let _ = write!(text, " and {} more", members.len() - NAMED);
-    }
-    text
-}
-
-fn changed_text(path: &Path, more: usize) -> String {
-    match more {
-        0 => path_text(path),
-        _ => format!("{} and {more} more", path_text(path)),
-    }
-}
-
-/// The pattern that matches this path alone: anchored, and without what means something else.
-fn pattern_for(path: &Path) -> String {
-    let mut pattern = String::from(if path.is_absolute() { "" } else { "/" });
-    for c in path_text(path).chars() {
-        if "*?[]{}!\\".contains(c) {
-            pattern.push('\\');
-        }
-        pattern.push(c);
-    }
-    pattern
 }
 
 /// A path on one line. The current directory itself is `.`.
