@@ -125,10 +125,6 @@ fn refused(args: &Args, watches: bool) -> Option<String> {
     if args.explain.is_some() && !watches {
         return add("--explain asks about changes");
     }
-    if args.notify && cfg!(not(feature = "desktop")) {
-        let how = "in a clone of rwatch, `cargo install --path . --features desktop` adds it";
-        return Some(format!("--notify is not built in: {how}"));
-    }
     let program = args.command.first().and_then(|word| word.to_str());
     let time = program.filter(|word| args.poll.is_some() && is_duration(word))?;
     Some(format!("--poll takes its time behind `=`: --poll={time}"))

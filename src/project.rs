@@ -43,6 +43,9 @@ pub struct Plan {
     pub remarks: Vec<String>,
 }
 
+/// What is said to those who want what is not built in.
+const NO_DESKTOP: &str = "--notify is not built in: in a clone of rwatch, `cargo install --path . --features desktop` adds it";
+
 /// Finds out what a command line asks for.
 ///
 /// # Errors
@@ -52,6 +55,9 @@ pub fn settle(typed: Typed, env: &Env) -> anyhow::Result<Task> {
         return nodemon::import(&env.dir).map(Task::Answer);
     }
     let mut remarks = Vec::from_iter(without_effect(&typed.args));
+    if typed.args.notify && cfg!(not(feature = "desktop")) {
+        return Err(usage(NO_DESKTOP));
+    }
     let file = File::find(&typed, &env.dir, &mut remarks)?;
     let is_complete = typed.run.is_none() && typed.args.names_a_task();
     let (mut args, ignored) = if file.is_none() && is_complete && !typed.args.print_config {
@@ -67,6 +73,11 @@ pub fn settle(typed: Typed, env: &Env) -> anyhow::Result<Task> {
         args.explain = typed.args.explain;
         (args, ignored)
     };
+    if args.notify && cfg!(not(feature = "desktop")) {
+        // Others who share the file may have it.
+        args.notify = false;
+        remarks.push(NO_DESKTOP.to_owned());
+    }
     let dir = args.chdir.as_deref().unwrap_or(Path::new(""));
     let path = std::env::var_os("PATH");
     if let Some(words) = habits::script(&args.command, &env.dir.join(dir), path.as_deref()) {

@@ -211,7 +211,11 @@ fn words(line: &str) -> Result<Vec<String>, String> {
 fn scalar(value: &Spanned<DeValue>) -> Result<String, Wrong> {
     match value.get_ref() {
         DeValue::String(text) => Ok(text.to_string()),
-        DeValue::Integer(number) if number.radix() == 10 => Ok(number.as_str().to_owned()),
+        DeValue::Integer(number) => {
+            let parsed = i64::from_str_radix(number.as_str(), number.radix());
+            let parsed = parsed.map(|number| number.to_string());
+            parsed.map_err(|_| (value.span(), "this number is too large".to_owned()))
+        }
         DeValue::Float(number) => Ok(number.as_str().to_owned()),
         other => {
             let message = format!(
@@ -312,6 +316,7 @@ mod tests {
             "--delay=0.5 --max-restarts=5",
         );
         check("signal = 15", "--signal=15");
+        check("signal = 0xf", "--signal=15");
         check("clear = true\nquiet = false", "--clear");
         check("poll = true", "--poll");
         check("poll = false", "");

@@ -47,7 +47,8 @@ impl File {
             if path.is_file() {
                 let name = home.join(NAME);
                 if is_trusted(&path, dir) {
-                    return Self::read(&name, dir).map(Some);
+                    let read = Self::read(&name, dir).map(Some);
+                    return read.map_err(|error| anyhow!("{error}; --no-config goes without it"));
                 }
                 let name = shown(name.as_os_str());
                 if typed.run.is_some() || !args.names_a_task() {

@@ -85,8 +85,6 @@ struct Here<'a> {
     dir: &'a Path,
     /// The PATH.
     path: Option<&'a OsStr>,
-    /// The home directory.
-    home: Option<&'a Path>,
 }
 
 /// The text of an rwatch.toml for what nodemon does when it is started in `dir` without arguments.
@@ -95,11 +93,9 @@ struct Here<'a> {
 /// If a file of nodemon's cannot be read, or there is nothing to go by.
 pub fn import(dir: &Path) -> anyhow::Result<String> {
     let path = std::env::var_os("PATH");
-    let home = std::env::var_os("HOME");
     let here = Here {
         dir,
         path: path.as_deref(),
-        home: home.as_deref().map(Path::new),
     };
     convert(&here)
 }
@@ -116,7 +112,7 @@ fn convert(here: &Here) -> anyhow::Result<String> {
         );
     }
     let mut out = Document::default();
-    out.header(&settings, here);
+    out.header(&settings);
     out.command(&command, package.as_ref());
     out.watching(&settings, &command, here.dir)?;
     out.times(&settings)?;
@@ -128,7 +124,7 @@ fn convert(here: &Here) -> anyhow::Result<String> {
 }
 
 impl Document {
-    fn header(&mut self, settings: &Settings, here: &Here) {
+    fn header(&mut self, settings: &Settings) {
         let origin = settings.origin.unwrap_or("no settings");
         self.note(&format!(
             "What `nodemon` does here, started without arguments, with {origin}; by `rwatch --import-nodemon`."
@@ -136,10 +132,6 @@ impl Document {
         self.note(
             "In contrast to nodemon, rwatch also ignores what .gitignore lists (see `no-ignore`).",
         );
-        let own = here.home.filter(|home| *home != here.dir);
-        if own.is_some_and(|home| home.join(settings::FILE).exists()) {
-            self.note("~/nodemon.json counts for nodemon, too; it is left out, since it is not the project's.");
-        }
         self.part();
     }
 

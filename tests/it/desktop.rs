@@ -17,6 +17,11 @@ fn what_is_not_built_in_is_said_to_be_missing() {
     let advice = rwatch.stderr();
     assert_eq!(advice.matches("--features desktop").count(), 1, "{advice}");
     assert_eq!(rwatch.stdout(), b"");
+    // A file is for others, too.
+    let sandbox = Sandbox::new().file("rwatch.toml", "notify = true\n");
+    let mut rwatch = sandbox.start(["-m", "0"], ["true"]);
+    rwatch.says("--notify is not built in: *");
+    assert_eq!(rwatch.exit(), Ended::Code(0));
 }
 
 #[test]

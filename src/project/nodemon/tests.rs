@@ -20,7 +20,7 @@ fn project(files: &[(&str, &str)]) -> TempDir {
     dir
 }
 
-/// The file for a project, where the PATH has node, python and tsc, and nobody has a home.
+/// The file for a project, where the PATH has node, python and tsc.
 fn converted(files: &[(&str, &str)]) -> anyhow::Result<String> {
     let dir = project(files);
     let tools = project(&[(".bin/node", ""), (".bin/python", ""), (".bin/tsc", "")]);
@@ -28,7 +28,6 @@ fn converted(files: &[(&str, &str)]) -> anyhow::Result<String> {
     let text = convert(&Here {
         dir: dir.path(),
         path: Some(path.as_os_str()),
-        home: None,
     })?;
     assert_eq!(text.trim_end().to_owned() + "\n", text);
     assert!(text.starts_with("# "), "{text}");
@@ -450,23 +449,6 @@ fn nodemon_json_wins_over_package_json() {
             .expect("a line")
             .contains("nodemonConfig in package.json")
     );
-}
-
-#[test]
-fn a_file_in_the_home_directory_is_mentioned() {
-    let dir = project(&[("index.js", "")]);
-    let home = project(&[("nodemon.json", "{}")]);
-    let said = |home| {
-        let here = Here {
-            dir: dir.path(),
-            path: None,
-            home,
-        };
-        convert(&here).expect("valid").contains("~/nodemon.json")
-    };
-    assert!(said(Some(home.path())));
-    assert!(!said(Some(dir.path())));
-    assert!(!said(None));
 }
 
 #[track_caller]
