@@ -241,7 +241,9 @@ fn disagreements(sandbox: &Sandbox, cwd: &str, files: &[String]) -> Vec<String> 
             Some(rule) => {
                 // Seen from elsewhere the ignore file has another name.
                 let place = if cwd.is_empty() { rule } else { "" };
-                output.status.code() == Some(1) && text.trim_end().ends_with(place)
+                // Nothing that is printed moves a terminal.
+                let place = place.replace('\t', "\\t").replace('\r', "\\r");
+                output.status.code() == Some(1) && text.trim_end().ends_with(&place)
             }
         };
         if !agrees {
