@@ -141,6 +141,10 @@ impl Reporter {
     pub fn spawned(&self, run: RunId, reason: StartReason, changes: &Changes, pid: i32) {
         self.tally.borrow_mut().spawned(reason);
         self.write(self.notices.borrow_mut().spawned());
+        if self.style.volume < Volume::Verbose {
+            // There may be thousands.
+            return;
+        }
         for change in changes.iter() {
             let what = match change.kind {
                 ChangeKind::Created => "created",
