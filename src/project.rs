@@ -12,7 +12,7 @@ mod layer;
 mod nodemon;
 mod print;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::bail;
 use clap::Parser as _;
@@ -172,5 +172,15 @@ fn without_effect(args: &Args) -> Option<String> {
     let watches = args.max_restarts.is_none() || !args.watch.is_empty();
     (!watches).then(|| {
         format!("{option} has no effect: --max-restarts watches nothing but what --watch names")
+    })
+}
+
+/// `dir` and every directory above it, the nearest first; each as it is seen from `dir`, too.
+fn upwards(dir: &Path) -> impl Iterator<Item = (PathBuf, &Path)> {
+    let mut next = PathBuf::new();
+    dir.ancestors().map(move |above| {
+        let seen = next.clone();
+        next.push("..");
+        (seen, above)
     })
 }

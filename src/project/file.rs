@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, anyhow, bail};
 use rustix::process::geteuid;
 
+use super::upwards;
 use crate::cli::Typed;
 use crate::text::{reason, shown};
 
@@ -41,8 +42,7 @@ impl File {
         if args.no_config {
             return Ok(None);
         }
-        let mut home = PathBuf::new();
-        for above in dir.ancestors() {
+        for (home, above) in upwards(dir) {
             let path = above.join(NAME);
             if path.is_file() {
                 let name = home.join(NAME);
@@ -61,7 +61,6 @@ impl File {
                 ));
                 return Ok(None);
             }
-            home.push("..");
         }
         Ok(None)
     }

@@ -14,7 +14,7 @@ use std::path::Path;
 
 use anyhow::bail;
 
-use self::manifest::Entry;
+use self::manifest::{Entry, INDEX};
 
 /// What runs files with these extensions: the first of these programs that is there. Shells are not
 /// among them: a shell script that cannot be executed lacks its `chmod +x`.
@@ -30,9 +30,6 @@ const INTERPRETERS: &[(&[&str], &[&str])] = &[
     (&["coffee", "litcoffee"], &["coffee"]),
     (&["ls"], &["lsc"]),
 ];
-
-/// What node runs of a package that does not say.
-const INDEX: &str = "index.js";
 
 /// `words` as they have to be started, if they begin with a file of `dir` that cannot be started as
 /// it was typed: with its interpreter, or with `./`. `path` is the PATH.

@@ -14,6 +14,9 @@ use crate::text::reason;
 /// The name of the file.
 pub(in crate::project) const FILE: &str = "package.json";
 
+/// What node runs of a package that does not say.
+pub(in crate::project) const INDEX: &str = "index.js";
+
 /// Programs that run the scripts of package.json by their names.
 const RUNNERS: [&str; 8] = [
     "npm",
@@ -99,7 +102,7 @@ impl Entry {
             let given = Some(main).filter(|main| !main.is_empty());
             return Ok(given.map(|main| Self::Main(main.to_owned())));
         }
-        if dir.join("index.js").exists() {
+        if dir.join(INDEX).exists() {
             return Ok(Some(Self::Index));
         }
         let start = script(package, "start").filter(|start| !start.trim().is_empty());

@@ -6,6 +6,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use super::manifest;
+use crate::project::upwards;
 
 /// Where npm puts the programs of packages.
 pub(in crate::project) const BIN: &str = "node_modules/.bin";
@@ -23,14 +24,9 @@ pub(in crate::project) fn bin_with(name: &str, dir: &Path) -> Option<PathBuf> {
     if name.is_empty() || name.contains('/') {
         return None;
     }
-    let mut up = PathBuf::new();
-    for above in dir.ancestors() {
-        if is_executable(&above.join(BIN).join(name)) {
-            return Some(up.join(BIN));
-        }
-        up.push("..");
-    }
-    None
+    let mut dirs = upwards(dir);
+    let found = dirs.find(|(_, above)| is_executable(&above.join(BIN).join(name)));
+    found.map(|(seen, _)| seen.join(BIN))
 }
 
 /// Whether it is a file that somebody may execute.

@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 use super::Here;
 use super::settings::Settings;
-use crate::project::habits::manifest::{self, Entry};
+use crate::project::habits::manifest::{self, Entry, INDEX};
 use crate::project::habits::{self, Runs, tools};
 
 /// What nodemon watches if nobody says what.
@@ -115,8 +115,8 @@ impl Command {
         let entry = entry.filter(|_| parts.exec.is_none());
         if entry == Some(Entry::Index) {
             parts.exec_args.append(&mut parts.args);
-            parts.script = Some("index.js".to_owned());
-            self.from = "index.js";
+            parts.script = Some(INDEX.to_owned());
+            self.from = INDEX;
         } else if let Some(script) = named_by_arguments(parts, ext, here.dir) {
             parts.script = Some(script);
             parts.args.remove(0);
