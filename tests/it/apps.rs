@@ -114,7 +114,7 @@ fn a_port_is_never_taken_twice() {
             rwatch.transcript()
         );
     }
-    let output = String::from_utf8(rwatch.stdout()).expect("the server prints text");
+    let output = rwatch.text();
     assert!(!output.contains("cannot listen"), "{output}");
 }
 

@@ -24,7 +24,7 @@ fn run<W: AsRef<OsStr>>(sandbox: Sandbox, words: &[W]) -> (Rwatch, Ended) {
 fn prints(sandbox: Sandbox, words: &[&str]) -> String {
     let (rwatch, ended) = run(sandbox, words);
     assert_eq!(ended, Ended::Code(0), "{}", rwatch.transcript());
-    String::from_utf8(rwatch.stdout()).expect("text")
+    rwatch.text()
 }
 
 #[test]
@@ -49,7 +49,7 @@ fn argv_is_passed_on_byte_for_byte() {
     let mut rwatch = Sandbox::new().start(options, words);
     assert_eq!(rwatch.exit(), Ended::Code(0));
     let expected = args.map(|arg| format!("argv \"{}\"\n", arg.escape_ascii()));
-    let stdout = String::from_utf8(rwatch.stdout()).expect("escaped");
+    let stdout = rwatch.text();
     assert!(stdout.starts_with(&expected.concat()), "{stdout}");
 }
 

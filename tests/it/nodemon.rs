@@ -21,7 +21,7 @@ fn sandbox() -> Sandbox {
 fn check_runs(sandbox: Sandbox, words: &[&str], printed: &str) -> Rwatch {
     let mut rwatch = sandbox.start_words(["-m", "0"].iter().chain(words));
     assert_eq!(rwatch.exit(), Ended::Code(0), "{}", rwatch.stderr());
-    let stdout = String::from_utf8(rwatch.stdout()).expect("text");
+    let stdout = rwatch.text();
     assert_eq!(stdout.trim_end(), printed);
     rwatch
 }
@@ -88,7 +88,7 @@ fn imported(json: &str) -> String {
         .file("package.json", r#"{"main": "server.js"}"#)
         .start_words(["--import-nodemon"]);
     assert_eq!(rwatch.exit(), Ended::Code(0), "{}", rwatch.stderr());
-    String::from_utf8(rwatch.stdout()).expect("TOML is text")
+    rwatch.text()
 }
 
 const EVERYTHING: &str = r#"{

@@ -18,7 +18,7 @@ fn below(file: &str) -> Sandbox {
 fn printed(sandbox: Sandbox, words: &[&str]) -> String {
     let mut rwatch = sandbox.start_words(["--print-config"].iter().chain(words));
     assert_eq!(rwatch.exit(), Ended::Code(0), "{}", rwatch.stderr());
-    String::from_utf8(rwatch.stdout()).expect("TOML is text")
+    rwatch.text()
 }
 
 /// The same without the comments.
@@ -62,7 +62,7 @@ fn a_run_wins_over_what_is_for_all() {
     let run = |words: &[&str]| {
         let mut rwatch = Sandbox::new().file("rwatch.toml", file).start_words(words);
         assert_eq!(rwatch.exit(), Ended::Code(0));
-        String::from_utf8(rwatch.stdout()).expect("text")
+        rwatch.text()
     };
     assert_eq!(run(&[]), "all 1\n");
     assert_eq!(run(&["@web"]), "web 2\n");
@@ -99,7 +99,7 @@ fn what_options_ignore_wins_over_what_it_ignores() {
     let explain = |words: &[&str]| {
         let mut rwatch = below(file).start_words(words);
         rwatch.exit();
-        String::from_utf8(rwatch.stdout()).expect("text")
+        rwatch.text()
     };
     let no = explain(&["--explain", "own.js"]);
     assert_eq!(no, "own.js: no, --ignore *.js\n");

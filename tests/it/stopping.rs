@@ -236,7 +236,7 @@ pub(crate) fn other_signals_are_passed_to_the_leader_alone() {
     // Of the end the member hears too: its line, and the leader's, are the last.
     rwatch.signal(SIGTERM);
     assert_eq!(rwatch.exit(), Ended::Signal(15));
-    let stdout = String::from_utf8(rwatch.stdout()).expect("text");
+    let stdout = rwatch.text();
     for (_, name) in signals {
         assert_eq!(
             stdout.matches(&format!("signal {name}")).count(),

@@ -9,7 +9,7 @@ use crate::sandbox::{Rwatch, Sandbox, child};
 fn help(flag: &str) -> String {
     let mut rwatch = Sandbox::new().env("COLUMNS", "100").start_words([flag]);
     rwatch.exit();
-    String::from_utf8(rwatch.stdout()).expect("text")
+    rwatch.text()
 }
 
 #[test]

@@ -145,7 +145,7 @@ pub(super) fn an_exit_at_the_moment_of_a_save() {
         rwatch.save(name, "");
         rwatch.comes_to(name);
     }
-    let stdout = String::from_utf8(rwatch.stdout()).expect("text");
+    let stdout = rwatch.text();
     assert!(!stdout.contains("not alone"), "{stdout}");
 }
 

@@ -304,6 +304,12 @@ impl Rwatch {
         self.stdout.concat()
     }
 
+    /// The same, of a command that prints text.
+    #[track_caller]
+    pub(crate) fn text(&self) -> String {
+        String::from_utf8(self.stdout()).expect("text")
+    }
+
     /// Everything there is to know when a test fails.
     pub(crate) fn transcript(&self) -> String {
         let mut all = String::from("seen so far:\n");
