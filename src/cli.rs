@@ -111,8 +111,9 @@ pub struct Args {
     ///
     /// 200ms, 2s, 1m, or bare seconds. Default: adaptive, from a few milliseconds for a single
     /// save upwards.
+    // Here and below: what begins with a dash is taken, so that a mistake is told with its option.
     #[arg(short, long, value_name = "DUR", help_heading = "Watching", value_parser = duration,
-        allow_negative_numbers = true)]
+        allow_hyphen_values = true)]
     pub delay: Option<Duration>,
 
     /// Poll instead of kernel events (default: 1s)
@@ -140,7 +141,7 @@ pub struct Args {
     /// Then rwatch exits with COMMAND's last code. Implies --restart always, and no default
     /// watching. Restarts because of changes do not count, and restore the budget.
     #[arg(short, long, value_name = "N", help_heading = "Restarting", value_parser = restarts,
-        allow_negative_numbers = true)]
+        allow_hyphen_values = true)]
     pub max_restarts: Option<u32>,
 
     /// Restart on exits: never (default), on-failure, always
@@ -159,7 +160,7 @@ pub struct Args {
     ///
     /// It doubles from MIN to MAX, and begins anew after a run of 10 s or a change.
     #[arg(long, value_name = "MIN..MAX", help_heading = "Restarting", value_parser = backoff,
-        allow_negative_numbers = true)]
+        allow_hyphen_values = true)]
     pub backoff: Option<BackoffRange>,
 
     /// Do not start until the first change
@@ -182,12 +183,12 @@ pub struct Args {
     pub exec: Option<OsString>,
 
     /// Stop signal, name or number (default: TERM)
-    #[arg(short, long, value_name = "SIG", help_heading = "Stopping", value_parser = signal, allow_negative_numbers = true)]
+    #[arg(short, long, value_name = "SIG", help_heading = "Stopping", value_parser = signal, allow_hyphen_values = true)]
     pub signal: Option<Signal>,
 
     /// From the stop signal to SIGKILL (default: 5s)
     #[arg(long, value_name = "DUR", help_heading = "Stopping", value_parser = duration,
-        allow_negative_numbers = true)]
+        allow_hyphen_values = true)]
     pub stop_timeout: Option<Duration>,
 
     /// Read the settings of this file, not those of rwatch.toml
@@ -272,7 +273,8 @@ pub struct Args {
     ///
     /// To a descriptor that rwatch was given (--events 3 … 3>events.jsonl), or to a file, to which it
     /// is appended, or a FIFO; ./3 is a file. COMMAND never waits for whoever reads it.
-    #[arg(long, value_name = "FD|FILE", help_heading = "Output", value_hint = ValueHint::FilePath)]
+    #[arg(long, value_name = "FD|FILE", help_heading = "Output", value_hint = ValueHint::FilePath,
+        value_parser = OsStringValueParser::new().try_map(target), allow_negative_numbers = true)]
     pub events: Option<PathBuf>,
 
     /// Print completions for a shell: bash, fish, zsh …
@@ -332,7 +334,11 @@ impl Typed {
     }
 
     fn read(words: &[OsString]) -> Result<Self, clap::Error> {
-        let matches = Args::command().try_get_matches_from(words)?;
+        let matches = Args::command().try_get_matches_from(words);
+        let matches = matches.or_else(|error| match joined(words) {
+            Some(words) => Args::command().try_get_matches_from(words),
+            None => Err(error),
+        })?;
         Ok(Self {
             args: Args::from_arg_matches(&matches)?,
             matches,
@@ -443,6 +449,22 @@ fn shell_command(text: OsString) -> Result<OsString, Invalid> {
     Ok(text)
 }
 
+/// The words with `--poll -1` as `--poll=-1`, if that stands in them: the mistake is the value, and not
+/// that there is no option `-1`.
+fn joined(words: &[OsString]) -> Option<Vec<OsString>> {
+    let is_negative = |word: &OsString| {
+        let after = word.as_bytes().strip_prefix(b"-");
+        after.is_some_and(|it| it.starts_with(b".") || it.first().is_some_and(u8::is_ascii_digit))
+    };
+    let mut pairs = words.windows(2);
+    let at = pairs.position(|pair| pair[0] == "--poll" && is_negative(&pair[1]))?;
+    let mut joined = words.to_vec();
+    let value = joined.remove(at + 1);
+    joined[at].push("=");
+    joined[at].push(value);
+    Some(joined)
+}
+
 const NO_DURATION: Invalid = Invalid("expected a duration such as 200ms, 2s, 1m or 2.5 (seconds)");
 
 fn duration(text: &str) -> Result<Duration, Invalid> {
@@ -511,6 +533,14 @@ fn extensions(text: &str) -> Result<Extensions, Invalid> {
         return Err(Invalid("an extension has no `/`; --watch takes paths"));
     }
     Ok(Extensions(names))
+}
+
+fn target(text: OsString) -> Result<PathBuf, Invalid> {
+    let is_number = text.to_str().is_some_and(|it| it.parse::<i64>().is_ok());
+    if is_number && text.as_bytes().starts_with(b"-") {
+        return Err(Invalid("expected a descriptor such as 3, or a file"));
+    }
+    Ok(text.into())
 }
 
 fn signal(text: &str) -> Result<Signal, Invalid> {
