@@ -238,8 +238,10 @@ fn watch(args: &Args, ignored: Option<&Ignored>, env: &Env) -> anyhow::Result<Op
             .map(|path| root(path, &env.dir))
             .collect::<Result<Vec<_>, _>>()?,
     };
-    // COMMAND is made of them, too.
-    roots.extend(args.env_file.iter().map(|file| literal(file, &env.dir)));
+    // COMMAND is made of them, too. Who writes to a FIFO is heard by reading it.
+    let files = args.env_file.iter();
+    let files = files.filter(|file| !is_stream(&env.dir.join(file)));
+    roots.extend(files.map(|file| literal(file, &env.dir)));
     let mut flags = vec![patterns(&env.dir, &args.ignore)?];
     if let Some(ignored) = ignored {
         flags.push(patterns(&cleaned(&ignored.dir), &ignored.patterns)?);
@@ -262,6 +264,12 @@ fn watch(args: &Args, ignored: Option<&Ignored>, env: &Env) -> anyhow::Result<Op
         poll: args.poll,
         if_changed: args.if_changed,
     }))
+}
+
+/// Whether it is a FIFO, a terminal or the like.
+fn is_stream(path: &Path) -> bool {
+    path.metadata()
+        .is_ok_and(|meta| !meta.is_file() && !meta.is_dir())
 }
 
 /// What these patterns, which are relative to `dir`, match.

@@ -24,6 +24,8 @@ pub enum Event {
     Unsettled,
     /// What happened in the burst that was to be collected; the burst is closed.
     Collected(Changes),
+    /// The run begins only now: a file that it starts with had to be written first.
+    Begun { run: RunId },
     /// COMMAND could not be started.
     NotStarted { run: RunId, failure: SpawnFailure },
     /// The leader of the run, COMMAND itself, ended, and left others behind.
@@ -295,7 +297,7 @@ impl SpawnFailure {
     }
 }
 
-/// What the watch has to tell the user. None of it is to be decided on.
+/// What the watch, or a start, has to tell the user. None of it is to be decided on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Note {
     /// What is watched.
@@ -325,6 +327,8 @@ pub enum Note {
     },
     /// More happened than the kernel could remember; everything was looked at again.
     Overflow,
+    /// A start waits for this file, which nobody has written to.
+    Unwritten { file: PathBuf },
     /// A path that changed does not count, by this rule.
     Ignored { path: PathBuf, rule: String },
 }

@@ -14,6 +14,8 @@
 
 #[cfg(target_os = "linux")]
 mod cgroup;
+mod dotenv;
+mod env_files;
 mod guard;
 mod launch;
 mod set;
@@ -32,6 +34,8 @@ use nix::unistd::{Pid, getpid};
 
 #[cfg(target_os = "linux")]
 use self::cgroup::Cgroup;
+use self::env_files::{EnvFiles, Outcome};
+pub use self::env_files::{Read, Reading};
 use self::guard::{Coming, Guard};
 pub use self::guard::{NAME as GUARD, watch_over};
 pub use self::launch::Launch;
@@ -68,6 +72,7 @@ pub struct Programs {
 /// The runs that are not over, and the means to start, signal and reap them.
 pub struct Processes {
     programs: Programs,
+    env_files: EnvFiles,
     given: Given,
     runs: Vec<Run>,
     waiter: Waiter,
@@ -144,11 +149,13 @@ impl Run {
 
 impl Processes {
     /// Prepares to start `programs`. From now on `news` is called, from another thread, whenever a
-    /// child is dead or stopped and waits for [`Processes::take_in`].
+    /// child is dead or stopped and waits for [`Processes::take_in`], and `reading` when a file of
+    /// `--env-file` has been read and waits for [`Processes::keep`].
     pub fn new(
         programs: Programs,
         given: Given,
         news: impl Fn(News) + Send + 'static,
+        reading: impl Fn(Reading) + Send + Sync + 'static,
     ) -> io::Result<Self> {
         #[cfg(target_os = "linux")]
         nix::sys::prctl::set_child_subreaper(true)?;
@@ -163,6 +170,7 @@ impl Processes {
         };
         Ok(Self {
             programs,
+            env_files: EnvFiles::new(reading),
             given,
             runs: Vec::new(),
             waiter: Waiter::start(news)?,
@@ -179,21 +187,43 @@ impl Processes {
     }
 
     /// Starts COMMAND, or the build before this run of it, in a process group of its own. Standard
-    /// input is for COMMAND to read.
+    /// input is for COMMAND to read. None: a file with variables has to be read first, and then this
+    /// is to be tried again.
     pub fn spawn(
         &mut self,
         id: RunId,
         before: RunId,
         reason: StartReason,
         changes: &Changes,
-    ) -> Result<i32, SpawnFailure> {
+    ) -> Result<Option<i32>, SpawnFailure> {
+        let files = self.launch(id).env_files.clone();
+        let variables = match self.env_files.variables(&files, id.is_build()) {
+            Ok(Some(variables)) => variables,
+            Ok(None) => return Ok(None),
+            Err(failure) => {
+                self.env_files.used(Outcome::Over);
+                return Err(failure);
+            }
+        };
         let name = launch::unique(id);
-        let mut command = self.launch(id).command(before, &name, reason, changes)?;
+        let launch = self.launch(id);
+        let mut command = launch.command(before, &name, reason, changes, &variables);
         if id.is_build() {
             command.stdin(Stdio::null());
         }
         let started = self.start(id, name, command);
-        started.map_err(|error| self.launch(id).diagnose(&error))
+        let started = started.map_err(|error| self.launch(id).diagnose(&error, &variables));
+        self.env_files.used(match &started {
+            Ok(_) if id.is_build() => Outcome::Building,
+            Err(failure) if failure.is_transient() => Outcome::Again,
+            Ok(_) | Err(_) => Outcome::Over,
+        });
+        started.map(Some)
+    }
+
+    /// Takes in what a file with variables held.
+    pub fn keep(&mut self, read: Read) {
+        self.env_files.read(read);
     }
 
     /// What is started as this run.

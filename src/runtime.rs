@@ -13,7 +13,7 @@ use nix::sys::signal::Signal;
 use crate::config::Config;
 use crate::event::{Changes, Event, ExitReason, Halt, Note, RunId, StartReason};
 use crate::journal::{Journal, Start, Target};
-use crate::process::{Given, News, Processes};
+use crate::process::{Given, News, Processes, Read, Reading};
 use crate::reporter::Reporter;
 use crate::signals;
 use crate::supervisor::{Action, Outcome, Supervisor};
@@ -31,6 +31,8 @@ enum Fact {
     Event(Event),
     /// Something has become of a child.
     Child(News),
+    /// A file with variables has been read.
+    Read(Read),
     /// Something to tell the user.
     Note(Note),
     /// A notification could not be shown.
@@ -85,8 +87,14 @@ fn live(
         .map(|spec| Watch::start(spec, sender(facts, fact)))
         .transpose()?;
     let mut world = World {
-        processes: Processes::new(config.programs, given, sender(facts, Fact::Child))
-            .context("cannot wait for children")?,
+        processes: Processes::new(
+            config.programs,
+            given,
+            sender(facts, Fact::Child),
+            sender(facts, reading),
+        )
+        .context("cannot wait for children")?,
+        delayed: Vec::new(),
         terminal: Terminal::open(sender(facts, Fact::Event)),
         lent_to: None,
         watch,
@@ -112,6 +120,7 @@ fn live(
             Ok(Fact::Event(Event::Asked(signal))) if signals::is_ignored(signal) => continue,
             Ok(Fact::Event(event)) => vec![event],
             Ok(Fact::Child(news)) => world.take_in(news),
+            Ok(Fact::Read(read)) => world.keep(read),
             Ok(Fact::Note(note)) => {
                 reporter.note(&note);
                 world.journal.note(&note);
@@ -171,12 +180,22 @@ fn wait(
 /// What actions act on.
 struct World<'a> {
     processes: Processes,
+    /// The starts that wait for a file with variables.
+    delayed: Vec<Attempt>,
     terminal: Option<Terminal>,
     /// The run that got the terminal last.
     lent_to: Option<RunId>,
     watch: Option<Watch>,
     reporter: &'a Reporter,
     journal: &'a mut Journal,
+}
+
+/// A start that was decided on.
+struct Attempt {
+    run: RunId,
+    before: RunId,
+    reason: StartReason,
+    changes: Changes,
 }
 
 impl World<'_> {
@@ -192,13 +211,12 @@ impl World<'_> {
                 if reason == StartReason::Exit || !self.processes.build_first() {
                     self.reporter.clear();
                 }
-                match self.processes.spawn(run, run, reason, &changes) {
-                    Ok(pid) => {
-                        self.note_start(run, run, pid, reason, &changes);
-                        self.reporter.spawned(run, reason, &changes, pid);
-                    }
-                    Err(failure) => return vec![Event::NotStarted { run, failure }],
-                }
+                return self.start(Attempt {
+                    run,
+                    before: run,
+                    reason,
+                    changes,
+                });
             }
             Action::Build {
                 run,
@@ -207,12 +225,17 @@ impl World<'_> {
                 changes,
             } => {
                 self.reporter.clear();
-                match self.processes.spawn(run, before, reason, &changes) {
-                    Ok(pid) => self.note_start(run, before, pid, reason, &changes),
-                    Err(failure) => return vec![Event::NotStarted { run, failure }],
-                }
+                return self.start(Attempt {
+                    run,
+                    before,
+                    reason,
+                    changes,
+                });
             }
             Action::Signal { run, signal } => {
+                if let Some(over) = self.call_off(run, signal) {
+                    return vec![over];
+                }
                 self.processes.signal(run, signal);
                 self.journal.signalled(run, signal);
             }
@@ -246,6 +269,49 @@ impl World<'_> {
             Action::Finish(_) => unreachable!("the loop ends with it"),
         }
         Vec::new()
+    }
+
+    /// Starts COMMAND or the build, or has it wait.
+    fn start(&mut self, start: Attempt) -> Vec<Event> {
+        let run = start.run;
+        let spawned = self
+            .processes
+            .spawn(run, start.before, start.reason, &start.changes);
+        match spawned {
+            Ok(Some(pid)) => {
+                self.note_start(run, start.before, pid, start.reason, &start.changes);
+                if !run.is_build() {
+                    self.reporter
+                        .spawned(run, start.reason, &start.changes, pid);
+                }
+                Vec::new()
+            }
+            Ok(None) => {
+                self.delayed.push(start);
+                Vec::new()
+            }
+            Err(failure) => vec![Event::NotStarted { run, failure }],
+        }
+    }
+
+    /// Takes in what a file with variables held, and tries those again who wait for it.
+    fn keep(&mut self, read: Read) -> Vec<Event> {
+        self.processes.keep(read);
+        let mut events = Vec::new();
+        for start in std::mem::take(&mut self.delayed) {
+            // What it was counts from now on.
+            events.push(Event::Begun { run: start.run });
+            events.extend(self.start(start));
+        }
+        events
+    }
+
+    /// Has a start that waits not be made: to whoever decides it is a run that dies at once.
+    fn call_off(&mut self, run: RunId, signal: Signal) -> Option<Event> {
+        let waits = self.delayed.iter().position(|start| start.run == run)?;
+        self.delayed.remove(waits);
+        let reason = ExitReason::Signal(signal as i32);
+        Some(Event::Emptied { run, reason })
     }
 
     /// Has other programs know of a start.
@@ -338,6 +404,13 @@ impl World<'_> {
 /// Whether COMMAND died of Ctrl-C, or says so as a shell would.
 fn is_of_ctrl_c(reason: ExitReason) -> bool {
     reason.code() == ExitReason::Signal(Signal::SIGINT as i32).code()
+}
+
+fn reading(reading: Reading) -> Fact {
+    match reading {
+        Reading::Slow(file) => Fact::Note(Note::Unwritten { file }),
+        Reading::Over(read) => Fact::Read(read),
+    }
 }
 
 fn fact(report: Report) -> Fact {

@@ -220,6 +220,7 @@ pub enum Hope {
 /// | `Calmed` | · | -burst | -burst, start or end | -burst | -burst | -burst | -burst | · | · |
 /// | `Unsettled` | · | +burst | +burst | +burst | +burst | +burst | +burst | · | · |
 /// | `Collected` | · | · | start | · | · | start when empty | · | · | · |
+/// | `Begun` | · | · | · | · | noted | · | · | · | · |
 /// | `NotStarted` | · | · | · | · | pause if transient, else wait | · | · | · | · |
 /// | `Exited` | · | · | · | · | stop what is left | · | · | · | · |
 /// | `Emptied` | · | · | · | · | policy | start, or settle | policy | end | · |
@@ -369,6 +370,7 @@ impl Supervisor {
             Event::Calmed => self.calmed(now),
             Event::Unsettled => self.unsettled(now),
             Event::Collected(changes) => self.collected(now, changes),
+            Event::Begun { run } => self.begun(now, run),
             Event::NotStarted { run, failure } if run.is_build() => {
                 self.build_not_started(now, run, failure);
             }
@@ -626,6 +628,21 @@ impl Supervisor {
         }
         // If COMMAND is on its way down it starts when that is over: see `emptied`.
         self.go_on(now);
+    }
+
+    /// Takes in that the run, or the build, has waited until now for what it starts with.
+    fn begun(&mut self, now: Instant, begun: RunId) {
+        if let Build::Running { run, since } = &mut self.build
+            && *run == begun
+        {
+            *since = now;
+        }
+        if let State::Running { run, since } = &mut self.state
+            && *run == begun
+        {
+            *since = now;
+            self.started = Some(now);
+        }
     }
 
     /// The runtime hands this over before anything else, so that the state is that of the spawn.

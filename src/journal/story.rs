@@ -110,6 +110,7 @@ impl Story {
             Event::NotStarted { run, failure } => vec![not_started(*run, failure)],
             // What follows from these is told.
             Event::Armed
+            | Event::Begun { .. }
             | Event::Changed(_)
             | Event::Calmed
             | Event::Unsettled

@@ -10,6 +10,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use nix::errno::Errno;
 
+use super::dotenv::Variable;
 use crate::event::{Changes, RunId, SpawnFailure, StartReason};
 use crate::text::{quoted, reason};
 
@@ -40,25 +41,20 @@ impl Launch {
             .map(OsString::as_os_str)
     }
 
-    /// The command that starts this run, by this name. Standard input, output and error are ours, as
-    /// they are.
-    ///
-    /// # Errors
-    /// If a file with variables cannot be read.
+    /// The command that starts this run, by this name, with these variables of its files. Standard
+    /// input, output and error are ours, as they are.
     pub(super) fn command(
         &self,
         id: RunId,
         name: &str,
         reason: StartReason,
         changes: &Changes,
-    ) -> Result<Command, SpawnFailure> {
+        variables: &[Variable],
+    ) -> Command {
         let mut command = Command::new(&self.program);
-        for file in &self.env_files {
-            command.envs(variables(file)?);
-        }
         command
             .args(&self.args)
-            .envs(self.env.iter().map(|(key, value)| (key, value)))
+            .envs(variables.iter().chain(&self.env).cloned())
             .env("RWATCH_RUN", id.0.to_string())
             .env("RWATCH_RUN_ID", name)
             .env("RWATCH_REASON", reason.to_string())
@@ -66,12 +62,12 @@ impl Launch {
         if let Some(dir) = &self.dir {
             command.current_dir(dir);
         }
-        Ok(command)
+        command
     }
 
     /// Why the system did not start the program. It gives one number, and that may be about the
-    /// program, its interpreter, or the directory.
-    pub(super) fn diagnose(&self, error: &io::Error) -> SpawnFailure {
+    /// program, its interpreter, or the directory. `variables`: those of its files.
+    pub(super) fn diagnose(&self, error: &io::Error, variables: &[Variable]) -> SpawnFailure {
         let program = self.program.clone();
         let errno = error.raw_os_error().map(Errno::from_raw);
         let why = |why: &str| SpawnFailure::NotExecutable {
@@ -88,7 +84,7 @@ impl Launch {
             _ => {}
         }
         match errno {
-            Some(Errno::ENOENT | Errno::ENOTDIR) => match self.file() {
+            Some(Errno::ENOENT | Errno::ENOTDIR) => match self.file(variables) {
                 Ok(file) => match interpreter(&file) {
                     Some(interpreter) => SpawnFailure::NoInterpreter {
                         program,
@@ -102,7 +98,7 @@ impl Launch {
                     searched,
                 },
             },
-            Some(Errno::EACCES) => match self.file() {
+            Some(Errno::EACCES) => match self.file(variables) {
                 Ok(file) if file.is_dir() => why("it is a directory"),
                 _ => why("permission denied; `chmod +x` makes it executable"),
             },
@@ -123,7 +119,7 @@ impl Launch {
     }
 
     /// The file of the program, or the PATH that has none.
-    fn file(&self) -> Result<PathBuf, Option<OsString>> {
+    fn file(&self, variables: &[Variable]) -> Result<PathBuf, Option<OsString>> {
         if self.program.is_empty() {
             return Err(None);
         }
@@ -131,42 +127,16 @@ impl Launch {
             let path = self.here(&self.program);
             return if path.exists() { Ok(path) } else { Err(None) };
         }
-        let is_path = |(key, _): &(OsString, OsString)| key == "PATH";
-        let files = self
-            .env_files
-            .iter()
-            .rev()
-            .filter_map(|it| variables(it).ok());
-        let of_files = files.flat_map(|it| it.into_iter().rev());
-        let of_files = of_files.map(|(key, value)| (key.into(), value.into()));
-        let own = self.env.iter().rev().cloned().chain(of_files).find(is_path);
-        let path = own.map_or_else(
+        let mut own = variables.iter().chain(&self.env).rev();
+        let path = own.find(|(key, _)| key == "PATH").map_or_else(
             || std::env::var_os("PATH").unwrap_or_default(),
-            |(_, value)| value,
+            |(_, value)| value.clone(),
         );
         std::env::split_paths(&path)
             .map(|dir| self.here(dir.as_os_str()).join(&self.program))
             .find(|file| file.exists())
             .ok_or(Some(path))
     }
-}
-
-/// The variables that stand in the file.
-fn variables(file: &Path) -> Result<Vec<(String, String)>, SpawnFailure> {
-    let failure = |error: dotenvy::Error| SpawnFailure::EnvFile {
-        file: file.to_owned(),
-        why: match error {
-            dotenvy::Error::Io(error) => reason(&error),
-            // What follows may be secret, and many lines.
-            dotenvy::Error::LineParse(line, _) => {
-                let name = line.split(['=', '\n']).next().unwrap_or_default();
-                format!("`{name}` is no NAME=VALUE")
-            }
-            error => error.to_string(),
-        },
-    };
-    let lines = dotenvy::from_path_iter(file).map_err(failure)?;
-    lines.collect::<Result<_, _>>().map_err(failure)
 }
 
 /// The interpreter that the file's `#!` line names (execve(2)), if it has such a line.

@@ -78,6 +78,10 @@ pub(super) fn note_text(note: &Note) -> (Tone, String) {
             Tone::Detail,
             "the kernel lost count of the changes, looking again at everything".to_owned(),
         ),
+        Note::Unwritten { file } => (
+            Tone::Plain,
+            format!("waiting until somebody writes to `{}`", path_text(file)),
+        ),
         Note::Ignored { path, rule } => {
             (Tone::Detail, format!("{} ignored: {rule}", path_text(path)))
         }

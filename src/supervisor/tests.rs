@@ -16,6 +16,7 @@
 //! | `calmed` | it was not written to after all |
 //! | `collected` `unsettled` | the answer to `collect`; where there is neither, it comes at once |
 //! | `not found` `not executable` `no memory` | the run could not be started |
+//! | `begun` | it had to wait for a file that it starts with, and begins only now |
 //! | `exited` | its leader is gone and left others behind |
 //! | `emptied 1` `killed 9` | nobody is left; the leader had this code, or died of this signal |
 //! | `emptied 1 of 7` | the same of another run than the latest; `of build`: of the latest build |
@@ -449,6 +450,14 @@ transcripts! {
         ";
         its_end_is_followed_by_what_the_policy_says: "rwatch" "
             2300 killed 11 | 'signal 11 after 2300: wait'
+        ";
+        how_long_it_ran_is_counted_from_when_it_began: "rwatch" "
+            2000 begun     | ·
+            2300 emptied 1 | 'code 1 after 300: wait'
+        " "rwatch -b" "
+               0 armed              | 'building', build 1 before 1 start
+            2000 begun of build     | ·
+            2300 emptied 2 of build | 'build 2 after 300: Wait'
         ";
         what_its_leader_left_behind_is_stopped: "rwatch" "
             700 exited    | name daemons 1, 'SIGTERM: leftovers', SIGTERM 1

@@ -1,5 +1,8 @@
 //! Checks `--env-file`: read anew at every start, and watched.
 
+mod language;
+mod streams;
+
 use crate::sandbox::{Ended, Sandbox};
 
 const WORDS: [&str; 3] = ["child", "env", "A,B"];
@@ -36,12 +39,28 @@ fn one_that_is_missing_or_wrong_is_waited_for() {
     let mut rwatch = Sandbox::new().start(["--env-file", ".env"], WORDS);
     rwatch.says("cannot read `*/.env`: no such file or directory, waiting for changes");
     rwatch.save(".env", "A=1\nwhat is this\n");
-    rwatch.says("cannot read `*/.env`: `what is this` is no NAME=VALUE, waiting for changes");
+    rwatch.says("cannot read `*/.env`: line 2 is no NAME=VALUE, waiting for changes");
+    rwatch.save(".env", "#\nPASS WORD=hunter2\n");
+    rwatch
+        .says("cannot read `*/.env`: line 2: `PASS` is followed by a space*, waiting for changes");
+    assert!(
+        !rwatch.stderr().contains("hunter2"),
+        "{}",
+        rwatch.transcript()
+    );
     rwatch.save(".env", "A=1\n");
     rwatch.prints("env A=\"1\"");
 
     let mut rwatch = Sandbox::new().start(["-m", "3", "--env-file", ".env"], WORDS);
     assert_eq!(rwatch.exit(), Ended::Code(125));
+}
+
+#[test]
+fn the_path_of_a_file_is_where_a_command_is_looked_for() {
+    let sandbox = Sandbox::new().file(".env", "PATH=/no/such/dir\n");
+    let mut rwatch = sandbox.start(["-m", "0", "--env-file", ".env"], ["no-such-command"]);
+    rwatch.says("cannot find `no-such-command` in PATH (/no/such/dir)");
+    assert_eq!(rwatch.exit(), Ended::Code(127));
 }
 
 #[test]

@@ -124,6 +124,21 @@ fn a_program_that_takes_single_keys_gets_them_in_every_run() {
 }
 
 #[test]
+fn keys_are_heard_while_a_file_of_variables_is_waited_for() {
+    for (keys, ended) in [("q\n", Ended::Code(0)), (CTRL_C, Ended::Signal(2))] {
+        let sandbox = Sandbox::new();
+        let fifo = sandbox.side("fifo");
+        sandbox.tool("mkfifo", &[&fifo]);
+        let mut terminal = Terminal::alone(sandbox, &["--env-file", &fifo], &["child"]);
+        terminal.says("waiting until somebody writes to *");
+        terminal.types("rs\n");
+        terminal.says("restarting by hand");
+        terminal.types(keys);
+        assert_eq!(terminal.exit(), ended);
+    }
+}
+
+#[test]
 fn a_program_below_a_shell_gets_the_terminal_too() {
     let child = crate::sandbox::child();
     let command = ["sh", "-c", "\"$@\"; true", "sh", &child, "lines"];

@@ -185,6 +185,7 @@ impl Player {
             }),
             ["not", "executable"] => failed(SpawnFailure::NotExecutable { program, why }),
             ["no", "memory"] => failed(SpawnFailure::Transient { program, why }),
+            ["begun"] => Event::Begun { run },
             ["exited"] => Event::Exited { run },
             ["emptied", code] => {
                 let reason = ExitReason::Code(code.parse().expect("a code"));

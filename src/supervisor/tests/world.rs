@@ -60,6 +60,8 @@ struct History {
 struct Child {
     /// Why it cannot be started, if so.
     failure: Option<SpawnFailure>,
+    /// How long it waits for a file that it starts with, if it does.
+    waits: Option<u32>,
     /// When its leader ends by itself, if it does; with this code, and whether others are left.
     ends: Option<(u32, u8, bool)>,
     /// How long it takes to die of a signal; None: it takes SIGKILL.
@@ -81,6 +83,8 @@ struct World<'a> {
     run: RunId,
     life: Life,
     signals: Vec<Signal>,
+    /// When it began.
+    begun: Option<Instant>,
     /// The latest build, whether it lives, whether something changed since it began, and whether it
     /// succeeded.
     build: RunId,
@@ -135,6 +139,7 @@ impl<'a> World<'a> {
             run: RunId(0),
             life: Life::Over,
             signals: Vec::new(),
+            begun: None,
             build: RunId::build(0),
             building: Life::Over,
             outdated: false,
@@ -204,7 +209,15 @@ impl<'a> World<'a> {
                 self.softly_outdated = false;
             }
             Event::Collected(_) => self.reported = Reported::Nothing,
+            Event::Begun { run } if run == self.run && self.signals.is_empty() => {
+                self.begun = Some(self.now);
+            }
             Event::NotStarted { run, .. } if run == self.run => return,
+            Event::Exited { run } | Event::Emptied { run, .. }
+                if run == self.run && self.begun.is_none() && self.signals.is_empty() =>
+            {
+                return;
+            }
             Event::Emptied { run, .. } if run == self.run => self.life = Life::Over,
             Event::Emptied { run, reason } if run == self.build => {
                 self.building = Life::Over;
@@ -218,6 +231,7 @@ impl<'a> World<'a> {
             }
             Event::Asked(_) => self.phase = self.phase.max(Phase::Asked),
             Event::Unsettled
+            | Event::Begun { .. }
             | Event::NotStarted { .. }
             | Event::Exited { .. }
             | Event::Emptied { .. }
@@ -289,13 +303,18 @@ impl<'a> World<'a> {
                     !self.history.policy.restart.max.is_some_and(over),
                     "over budget"
                 );
+                let waits = self.child().waits;
+                self.begun = waits.is_none().then_some(self.now);
+                if let Some(waits) = waits {
+                    self.plan(self.now + ms(waits), Event::Begun { run });
+                }
                 if let Some((after, code, leaves)) = self.child().ends {
                     let reason = ExitReason::Code(code);
                     let mut event = Event::Emptied { run, reason };
                     if leaves {
                         event = Event::Exited { run };
                     }
-                    self.plan(self.now + ms(after), event);
+                    self.plan(self.now + ms(waits.unwrap_or(0) + after), event);
                 }
             }
             Action::Signal { run, .. } | Action::Kill { run } if run.is_build() => {
@@ -306,7 +325,9 @@ impl<'a> World<'a> {
             Action::Signal { run, signal } => {
                 assert!(!self.signals.contains(&signal), "{signal} twice");
                 self.signals.push(signal);
-                self.die(run, self.child().obeys);
+                // Who has not begun is called off.
+                let obeys = self.begun.map_or(Some(0), |_| self.child().obeys);
+                self.die(run, obeys);
             }
             Action::Kill { run } => {
                 self.die(run, Some(self.child().dies));
@@ -329,6 +350,10 @@ impl<'a> World<'a> {
                 // In the order of the questions.
                 self.answered = self.answered.max(at);
                 self.plan(self.answered, answer);
+            }
+            Action::Say(Message::Exited { ran, .. }) => {
+                let begun = self.begun.expect("who exited had begun");
+                assert!(ran <= self.now - begun, "it did not run while it waited");
             }
             Action::Say(_) => {}
             Action::Finish(_) => {
@@ -442,20 +467,24 @@ fn children() -> impl Strategy<Value = Child> {
     let (program, why) = ("x".into(), String::new());
     let transient = SpawnFailure::Transient { program, why };
     let failure = option::weighted(0.2, select(vec![missing, transient]));
+    let waits = option::weighted(0.2, times());
     let ends = option::of((times(), 0..2u8, any::<bool>()));
-    (failure, ends, option::of(times()), 0..50u32).prop_map(|(failure, ends, obeys, dies)| Child {
-        failure,
-        ends,
-        obeys,
-        dies,
-    })
+    (failure, waits, ends, option::of(times()), 0..50u32).prop_map(
+        |(failure, waits, ends, obeys, dies)| Child {
+            failure,
+            waits,
+            ends,
+            obeys,
+            dies,
+        },
+    )
 }
 
 /// An event that comes from outside, once or again and again; if it is of a run, then of any.
 fn events() -> impl Strategy<Value = Vec<(u32, Event)>> {
     let hold = select(vec![Hold::None, Hold::Gone, Hold::Writing]);
     let change = (any::<bool>(), hold).prop_map(|(certain, hold)| changed("a", certain, hold));
-    let other = (0..8, 0..6u64).prop_map(|(kind, run)| {
+    let other = (0..9, 0..6u64).prop_map(|(kind, run)| {
         let (run, reason) = (RunId(run), ExitReason::Code(1));
         let (program, why) = ("x".into(), String::new());
         let failure = SpawnFailure::NotExecutable { program, why };
@@ -470,6 +499,7 @@ fn events() -> impl Strategy<Value = Vec<(u32, Event)>> {
                 why: Halt::WantsTerminal,
             },
             6 => Event::Froze(Duration::from_millis(run.0)),
+            7 => Event::Begun { run },
             _ => Event::Elapsed,
         }
     });
