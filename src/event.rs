@@ -6,7 +6,7 @@
 use std::ffi::OsString;
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
 
@@ -32,8 +32,9 @@ pub enum Event {
     Exited { run: RunId },
     /// Nobody of the run is left; how its leader ended.
     Emptied { run: RunId, reason: ExitReason },
-    /// Somebody asked rwatch to end, by this signal.
-    Asked(Signal),
+    /// Somebody asked rwatch to end, by this signal, at this time: how far two of them are apart does
+    /// not depend on how busy the loop is.
+    Asked(Signal, Instant),
     /// A signal that is COMMAND's business, not ours.
     Relayed(Signal),
     /// Whether somebody of the run was at work when it was asked for.

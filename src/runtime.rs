@@ -117,7 +117,7 @@ fn live(
         }
         let mut events = match fact {
             // The terminal is gone, and nohup stands against what that means.
-            Ok(Fact::Event(Event::Asked(signal))) if signals::is_ignored(signal) => continue,
+            Ok(Fact::Event(Event::Asked(signal, _))) if signals::is_ignored(signal) => continue,
             Ok(Fact::Event(event)) => vec![event],
             Ok(Fact::Child(news)) => world.take_in(news),
             Ok(Fact::Read(read)) => world.keep(read),

@@ -7,6 +7,7 @@ use std::io;
 use std::mem::MaybeUninit;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
+use std::time::Instant;
 
 use nix::libc;
 use nix::sys::signal::{
@@ -47,7 +48,9 @@ pub fn listen(send: impl Fn(Event) + Send + 'static) -> io::Result<()> {
             let _ = SigSet::all().thread_unblock();
             for number in signals.forever() {
                 match Signal::try_from(number) {
-                    Ok(signal) if ASKING.contains(&signal) => send(Event::Asked(signal)),
+                    Ok(signal) if ASKING.contains(&signal) => {
+                        send(Event::Asked(signal, Instant::now()));
+                    }
                     Ok(Signal::SIGTSTP) => send(Event::Suspended),
                     Ok(Signal::SIGCONT) => send(Event::Resumed),
                     Ok(Signal::SIGCHLD) | Err(_) => {}

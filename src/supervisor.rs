@@ -224,7 +224,7 @@ pub enum Hope {
 /// | `NotStarted` | · | · | · | · | pause if transient, else wait | · | · | · | · |
 /// | `Exited` | · | · | · | · | stop what is left | · | · | · | · |
 /// | `Emptied` | · | · | · | · | policy | start, or settle | policy | end | · |
-/// | `Asked` | end | end | end | end | stop to end | end instead | end instead | SIGINT again: kill | · |
+/// | `Asked` | end | end | end | end | stop to end | end instead | end instead | SIGINT again, not at once: kill | · |
 /// | `Looked` | · | · | · | · | noted | noted | noted | · | · |
 /// | `Halted` | · | · | · | · | lend, or suspend | lend, or suspend | lend, or suspend | lend, or suspend | · |
 /// | `Interrupted` | · | · | · | · | end | end instead | end instead | · | · |
@@ -381,7 +381,7 @@ impl Supervisor {
             Event::NotStarted { run, failure } => self.not_started(now, run, failure),
             Event::Exited { run } => self.exited(now, run),
             Event::Emptied { run, reason } => self.emptied(now, run, reason),
-            Event::Asked(signal) => self.asked(now, signal),
+            Event::Asked(signal, at) => self.asked(now, signal, at),
             Event::Relayed(signal) => self.relayed(signal),
             Event::Looked { run, at_work } => self.looked(now, run, at_work),
             Event::Halted { run, why } => self.halted(run, why),

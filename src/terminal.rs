@@ -14,7 +14,7 @@ use std::os::fd::AsFd as _;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crossterm::Command as _;
 use crossterm::cursor::Show;
@@ -247,7 +247,7 @@ impl Keys {
                         }
                         Line::Paused => {}
                         Line::NotOurs => theirs.lose(),
-                        Line::HungUp => return send(Event::Asked(Signal::SIGHUP)),
+                        Line::HungUp => return send(Event::Asked(Signal::SIGHUP, Instant::now())),
                     }
                 }
             })?;

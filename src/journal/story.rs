@@ -115,7 +115,7 @@ impl Story {
             | Event::Calmed
             | Event::Unsettled
             | Event::Collected(_)
-            | Event::Asked(_)
+            | Event::Asked(..)
             | Event::Relayed(_)
             | Event::Looked { .. }
             | Event::Halted { .. }

@@ -5,21 +5,22 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::Signal;
 
 use super::gate::Build;
-use super::stop::Stop;
+use super::stop::{Stop, Wish};
 use super::{Action, Message, Outcome, State, StopReason, Supervisor, Then};
 use crate::event::{Halt, Key, RunId, StartReason};
 
 impl Supervisor {
-    pub(super) fn asked(&mut self, now: Instant, signal: Signal) {
-        self.end(now, Outcome::Signal(signal));
+    pub(super) fn asked(&mut self, now: Instant, signal: Signal, at: Instant) {
+        self.end(now, Outcome::Signal(signal), at);
     }
 
-    /// Ends COMMAND, and then rwatch. Ctrl-C is SIGINT, once, to everybody of the run, as the
-    /// terminal would have sent it; the second one kills. Anything else is answered with the stop
-    /// signal.
-    pub(super) fn end(&mut self, now: Instant, outcome: Outcome) {
+    /// Ends COMMAND, and then rwatch, as somebody wished at that time. Ctrl-C is SIGINT, once, to
+    /// everybody of the run, as the terminal would have sent it; the second one kills. Anything else
+    /// is answered with the stop signal.
+    pub(super) fn end(&mut self, now: Instant, outcome: Outcome, at: Instant) {
         let ctrl_c = outcome == Outcome::Signal(Signal::SIGINT);
-        let building = self.end_build(now, ctrl_c);
+        let wish = Wish { at, ctrl_c };
+        let building = self.end_build(now, wish);
         match &mut self.state {
             State::Arming | State::Waiting | State::Settling | State::BackingOff { .. } => {
                 self.burst = None;
@@ -33,7 +34,7 @@ impl Supervisor {
                 let run = *run;
                 self.burst = None;
                 let mut stop = Stop::new(now, run, self.policy.stop);
-                self.actions.extend(stop.ask(now, ctrl_c));
+                self.actions.extend(stop.ask(now, wish));
                 let then = Then::End(outcome);
                 self.state = State::Stopping { run, then, stop };
             }
@@ -42,7 +43,7 @@ impl Supervisor {
                     *then = Then::End(outcome);
                 }
                 self.burst = None;
-                let actions = stop.ask(now, ctrl_c);
+                let actions = stop.ask(now, wish);
                 self.actions.extend(actions);
             }
             State::Ending { .. } | State::Finished => {}
@@ -84,13 +85,17 @@ impl Supervisor {
     /// Ctrl-C reached COMMAND alone, or the build, and it died of it.
     pub(super) fn interrupted(&mut self, now: Instant, interrupted: RunId) {
         if self.build.live() == Some(interrupted) {
-            return self.end(now, Outcome::Signal(Signal::SIGINT));
+            return self.end(now, Outcome::Signal(Signal::SIGINT), now);
         }
         let end = Then::End(Outcome::Signal(Signal::SIGINT));
+        let typed = Wish {
+            at: now,
+            ctrl_c: true,
+        };
         match &mut self.state {
             State::Running { run, .. } if *run == interrupted => {
                 self.burst = None;
-                self.end_build(now, true);
+                self.end_build(now, typed);
                 // Whoever of it did not have the terminal knows of nothing.
                 self.stop(now, interrupted, end, StopReason::Asked);
             }
@@ -99,7 +104,7 @@ impl Supervisor {
             State::Stopping { run, then, .. } if *run == interrupted => {
                 if !matches!(then, Then::End(_)) {
                     *then = end;
-                    self.end_build(now, true);
+                    self.end_build(now, typed);
                 }
                 self.burst = None;
             }
@@ -147,7 +152,7 @@ impl Supervisor {
     pub(super) fn pressed(&mut self, now: Instant, key: Key) {
         match key {
             Key::Restart => self.restart_by_hand(now),
-            Key::Quit => self.end(now, Outcome::Code(0)),
+            Key::Quit => self.end(now, Outcome::Code(0), now),
             Key::Help => self.say(Message::Help),
             Key::Unknown => self.say(Message::NoKey),
         }

@@ -10,7 +10,7 @@
 use std::time::{Duration, Instant};
 
 use super::burst::Burst;
-use super::stop::Stop;
+use super::stop::{Stop, Wish};
 use super::{Action, Message, NextAfterBuild, Outcome, State, StopReason, Supervisor, Then};
 use crate::event::{ExitReason, RunId, SpawnFailure, StartReason};
 
@@ -227,7 +227,7 @@ impl Supervisor {
     }
 
     /// Ends the build because rwatch is to end; whether there is one to wait for.
-    pub(super) fn end_build(&mut self, now: Instant, ctrl_c: bool) -> bool {
+    pub(super) fn end_build(&mut self, now: Instant, wish: Wish) -> bool {
         if let Build::Running { run, since } = self.build {
             self.build = Build::Stopping {
                 run,
@@ -239,7 +239,7 @@ impl Supervisor {
         match &mut self.build {
             Build::Stopping { then, stop, .. } => {
                 *then = After::End;
-                let actions = stop.ask(now, ctrl_c);
+                let actions = stop.ask(now, wish);
                 self.actions.extend(actions);
                 true
             }

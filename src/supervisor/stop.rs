@@ -10,6 +10,10 @@ use crate::policy::StopPolicy;
 
 /// How long a stop may take before those who are still there are named.
 const NAME_AFTER: Duration = Duration::from_secs(2);
+/// What asks for the end within this time of what has asked before is the same request: nobody types
+/// Ctrl-C twice in it, but whoever sends a signal to rwatch and to its group does, and who passes a
+/// Ctrl-C on that the terminal has sent already, be it as SIGTERM.
+const SAME: Duration = Duration::from_millis(200);
 
 /// How far the stop of a run has got.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,12 +22,23 @@ pub(super) struct Stop {
     policy: StopPolicy,
     /// The stop signal is out.
     signalled: bool,
-    /// SIGINT is out, on behalf of somebody's Ctrl-C.
-    interrupted: bool,
+    /// When somebody asked for the end, by whatever.
+    asked: Option<Instant>,
+    /// When somebody asked for it by Ctrl-C.
+    interrupted: Option<Instant>,
     /// When to name who is still there.
     name_at: Option<Instant>,
     /// When to kill. None: SIGKILL is out.
     kill_at: Option<Instant>,
+}
+
+/// That somebody wants a run to end.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Wish {
+    /// When that was said.
+    pub(super) at: Instant,
+    /// By Ctrl-C.
+    pub(super) ctrl_c: bool,
 }
 
 impl Stop {
@@ -33,7 +48,8 @@ impl Stop {
             run,
             policy,
             signalled: false,
-            interrupted: false,
+            asked: None,
+            interrupted: None,
             name_at: Some(now + NAME_AFTER),
             kill_at: Some(now + policy.grace),
         }
@@ -49,18 +65,37 @@ impl Stop {
         self.name_at.into_iter().chain(self.kill_at).min()
     }
 
-    /// Puts everything off that is due.
+    /// Puts everything off that is due, as if the time had not passed.
     pub(super) fn put_off(&mut self, time: Duration) {
-        for at in [&mut self.name_at, &mut self.kill_at].into_iter().flatten() {
+        let times = [
+            &mut self.asked,
+            &mut self.interrupted,
+            &mut self.name_at,
+            &mut self.kill_at,
+        ];
+        for at in times.into_iter().flatten() {
             *at += time;
         }
     }
 
     /// What follows when somebody asks for the end: Ctrl-C is SIGINT, and the second one SIGKILL;
-    /// anything else is the stop signal.
-    pub(super) fn ask(&mut self, now: Instant, ctrl_c: bool) -> Vec<Action> {
-        if ctrl_c && self.interrupted {
-            self.kill(now)
+    /// anything else is the stop signal. What is the same request is answered already. A Ctrl-C that
+    /// is, is the first one all the same: whoever types another one sees that the first did not do.
+    pub(super) fn ask(&mut self, now: Instant, Wish { at, ctrl_c }: Wish) -> Vec<Action> {
+        let is_same = |before: Instant| at < before + SAME;
+        let answered = self.asked.is_some_and(is_same);
+        if !answered {
+            self.asked = Some(at);
+        }
+        if ctrl_c {
+            match self.interrupted {
+                Some(before) if is_same(before) => return Vec::new(),
+                Some(_) => return self.kill(now),
+                None => self.interrupted = Some(at),
+            }
+        }
+        if answered {
+            Vec::new()
         } else if ctrl_c {
             self.interrupt()
         } else if !self.signalled {
@@ -78,7 +113,6 @@ impl Stop {
 
     /// Sends SIGINT, unless it was the stop signal.
     fn interrupt(&mut self) -> Vec<Action> {
-        self.interrupted = true;
         let is_stop = self.policy.signal == Signal::SIGINT;
         if is_stop && std::mem::replace(&mut self.signalled, true) {
             return Vec::new();
@@ -113,7 +147,7 @@ impl Stop {
         self.name_at = None;
         let hope = match self.kill_at {
             None => Hope::None,
-            Some(_) if self.interrupted => Hope::CtrlC,
+            Some(_) if self.interrupted.is_some() => Hope::CtrlC,
             Some(at) => Hope::Kill(at.duration_since(now)),
         };
         vec![Action::NameRemaining {

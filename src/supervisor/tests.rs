@@ -20,7 +20,7 @@
 //! | `exited` | its leader is gone and left others behind |
 //! | `emptied 1` `killed 9` | nobody is left; the leader had this code, or died of this signal |
 //! | `emptied 1 of 7` | the same of another run than the latest; `of build`: of the latest build |
-//! | `SIGINT` `SIGTERM` `SIGHUP` | rwatch is asked to end |
+//! | `SIGINT` `SIGTERM` `SIGHUP` | rwatch is asked to end; `SIGINT@90` was noticed at 90 |
 //! | `asks` | COMMAND was stopped because it wants the terminal |
 //! | `ctrl-z` `interrupted` | it has the terminal, and was stopped by Ctrl-Z, or died of Ctrl-C |
 //! | `suspended` `resumed` | rwatch is to be stopped, or goes on |
@@ -106,8 +106,9 @@ transcripts! {
               0 armed               | 'building', build 1 before 1 start
              50 SIGINT              | 'SIGINT: asked', SIGINT build 1
              60 change              | ·
-             70 SIGINT              | 'killing', kill build 1
-             80 killed 9 of build   | finish SIGINT
+             70 SIGINT              | ·
+            250 SIGINT              | 'killing', kill build 1
+            260 killed 9 of build   | finish SIGINT
         ";
         a_build_that_overstays_is_killed: "rwatch -b --stop-timeout 3000" "
                0 armed              | 'building', build 1 before 1 start
@@ -560,8 +561,8 @@ transcripts! {
             1000 change   | 'SIGTERM: change', SIGTERM 1
             1004 elapsed  | collect, 'a changed'
             1010 SIGINT   | 'SIGINT: asked', SIGINT 1
-            1020 SIGINT   | 'killing', kill 1
-            1030 killed 9 | finish SIGINT
+            1310 SIGINT   | 'killing', kill 1
+            1320 killed 9 | finish SIGINT
         ";
         nothing_else_matters: "rwatch" "
                0 armed                              | 'starting', spawn 1 start
@@ -639,26 +640,26 @@ transcripts! {
         ";
         the_first_who_asked_decides_how_it_ends: "rwatch" "
             100 SIGTERM  | 'SIGTERM: asked', SIGTERM 1
-            200 SIGINT   | 'SIGINT: asked', SIGINT 1
-            210 SIGTERM  | ·
-            300 SIGINT   | 'killing', kill 1
-            301 killed 9 | finish SIGTERM
+            400 SIGINT   | 'SIGINT: asked', SIGINT 1
+            410 SIGTERM  | ·
+            700 SIGINT   | 'killing', kill 1
+            701 killed 9 | finish SIGTERM
         " "rwatch" "
             100 SIGINT    | 'SIGINT: asked', SIGINT 1
-            200 SIGTERM   | 'SIGTERM: asked', SIGTERM 1
-            210 SIGHUP    | ·
-            300 emptied 0 | finish SIGINT
+            400 SIGTERM   | 'SIGTERM: asked', SIGTERM 1
+            700 SIGHUP    | ·
+            800 emptied 0 | finish SIGINT
         ";
         a_stop_signal_that_is_ctrl_cs_goes_out_once: "rwatch -s SIGINT" "
             100 SIGINT   | 'SIGINT: asked', SIGINT 1
-            200 SIGTERM  | ·
-            300 SIGINT   | 'killing', kill 1
-            301 killed 9 | finish SIGINT
+            400 SIGTERM  | ·
+            700 SIGINT   | 'killing', kill 1
+            701 killed 9 | finish SIGINT
         " "rwatch -s SIGINT" "
             1000 change   | 'SIGINT: change', SIGINT 1
             1001 SIGINT   | ·
-            1200 SIGINT   | 'killing', kill 1
-            1201 killed 9 | finish SIGINT
+            1300 SIGINT   | 'killing', kill 1
+            1301 killed 9 | finish SIGINT
         ";
         who_stays_is_named_and_killed_and_named_again: "rwatch" "
               100 SIGTERM   | 'SIGTERM: asked', SIGTERM 1
@@ -695,6 +696,113 @@ transcripts! {
             110 emptied 0 of 0, emptied 0 of 2     | ·
             120 SIGUSR1                            | relay SIGUSR1 1
             200 emptied 0                          | finish SIGTERM
+        ";
+    }
+
+    /// What asks for the end comes twice within milliseconds.
+    asked_twice {
+        two_sigints_sooner_than_anybody_types_are_one_ctrl_c: "rwatch" "
+            100 SIGINT   | 'SIGINT: asked', SIGINT 1
+            100 SIGINT   | ·
+            105 SIGINT   | ·
+            299 SIGINT   | ·
+            600 killed 2 | finish SIGINT
+        " "rwatch -s SIGINT" "
+            100 SIGINT   | 'SIGINT: asked', SIGINT 1
+            105 SIGINT   | ·
+            600 killed 2 | finish SIGINT
+        ";
+        the_one_that_comes_later_kills_at_once: "rwatch" "
+            100 SIGINT   | 'SIGINT: asked', SIGINT 1
+            105 SIGINT   | ·
+            300 SIGINT   | 'killing', kill 1
+            301 killed 9 | finish SIGINT
+        ";
+        the_time_is_counted_from_the_first: "rwatch" "
+            100 SIGINT   | 'SIGINT: asked', SIGINT 1
+            250 SIGINT   | ·
+            350 SIGINT   | 'killing', kill 1
+            351 killed 9 | finish SIGINT
+        ";
+        a_busy_loop_makes_no_second_ctrl_c_of_it_and_no_first: "rwatch" "
+            100 SIGINT     | 'SIGINT: asked', SIGINT 1
+            900 SIGINT@105 | ·
+            950 killed 2   | finish SIGINT
+        " "rwatch" "
+            400 SIGINT@100 | 'SIGINT: asked', SIGINT 1
+            401 SIGINT@400 | 'killing', kill 1
+            402 killed 9   | finish SIGINT
+        ";
+        time_that_stood_still_does_not_count: "rwatch" "
+             100 SIGINT     | 'SIGINT: asked', SIGINT 1
+            1500 froze 1390 | ·
+            1505 SIGINT     | ·
+            1800 SIGINT     | 'killing', kill 1
+            1801 killed 9   | finish SIGINT
+        ";
+        sigterm_with_a_ctrl_c_is_the_same_request: "rwatch" "
+            100 SIGINT   | 'SIGINT: asked', SIGINT 1
+            105 SIGTERM  | ·
+            106 SIGHUP   | ·
+            600 killed 2 | finish SIGINT
+        " "rwatch" "
+            100 SIGTERM   | 'SIGTERM: asked', SIGTERM 1
+            105 SIGINT    | ·
+            110 SIGINT    | ·
+            600 killed 15 | finish SIGTERM
+        " "rwatch -s SIGINT" "
+            100 SIGHUP   | 'SIGINT: asked', SIGINT 1
+            105 SIGINT   | ·
+            600 killed 2 | finish SIGHUP
+        ";
+        sigterm_after_it_is_another: "rwatch" "
+            100 SIGINT    | 'SIGINT: asked', SIGINT 1
+            105 SIGTERM   | ·
+            400 SIGTERM   | 'SIGTERM: asked', SIGTERM 1
+            405 SIGTERM   | ·
+            600 killed 15 | finish SIGINT
+        ";
+        a_ctrl_c_that_came_with_sigterm_is_the_first_one: "rwatch" "
+             100 SIGTERM  | 'SIGTERM: asked', SIGTERM 1
+             105 SIGINT   | ·
+            2100 elapsed  | name 1 (Ctrl-C)
+            2400 SIGINT   | 'killing', kill 1
+            2401 killed 9 | finish SIGTERM
+        " "rwatch" "
+             100 SIGINT   | 'SIGINT: asked', SIGINT 1
+             900 SIGTERM  | 'SIGTERM: asked', SIGTERM 1
+             901 SIGINT   | 'killing', kill 1
+             902 killed 9 | finish SIGINT
+        ";
+        during_a_stop_for_a_change_too: "rwatch" "
+            1000 change   | 'SIGTERM: change', SIGTERM 1
+            1002 SIGINT   | 'SIGINT: asked', SIGINT 1
+            1007 SIGINT   | ·
+            1008 SIGTERM  | ·
+            1100 killed 2 | finish SIGINT
+        ";
+        after_a_key_too: "rwatch" "
+            1000 q         | 'SIGTERM: asked', SIGTERM 1
+            1005 SIGINT    | ·
+            1300 SIGINT    | 'killing', kill 1
+            1301 killed 9  | finish 0
+        ";
+        during_a_build_too: "rwatch -b" "
+               0 armed              | 'building', build 1 before 1 start
+              10 emptied 0 of build | 'built after 10, starting', spawn 1 start
+            1000 change             | ·
+            1004 elapsed            | collect, 'a changed, building', build 2 before 2 change a
+            1500 SIGINT             | 'SIGINT: asked', SIGINT build 2, 'SIGINT: asked', SIGINT 1
+            1505 SIGINT             | ·
+            1600 emptied 0          | ·
+            1605 SIGTERM            | ·
+            1700 SIGINT             | 'killing', kill build 2
+            1701 killed 9 of build  | finish SIGINT
+        ";
+        in_a_pause_the_first_one_ends_it: "rwatch -m 5" "
+            50 emptied 1 | 'code 1 after 50: again in 100, 1 of 5'
+            60 SIGINT    | finish SIGINT
+            65 SIGINT    | ·
         ";
     }
 

@@ -163,7 +163,8 @@ fn a_build_that_ignores_ctrl_c_is_killed_by_the_second() {
     rwatch.prints("build");
     rwatch.signal(Signal::SIGINT);
     rwatch.says("sending SIGINT because of a request to end");
-    assert_eq!(rwatch.end_by(Signal::SIGINT), Ended::Signal(2));
+    rwatch.ctrl_c_again();
+    assert_eq!(rwatch.exit(), Ended::Signal(2));
 }
 
 #[test]

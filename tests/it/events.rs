@@ -197,7 +197,8 @@ fn a_second_ctrl_c_is_a_kill() {
     rwatch.ready();
     rwatch.signal(Signal::SIGINT);
     rwatch.prints("signal INT");
-    rwatch.end_by(Signal::SIGINT);
+    rwatch.ctrl_c_again();
+    rwatch.exit();
     check_runs(&rwatch, 1);
     let told = told(&rwatch);
     let last = names(&told)[told.len() - 4..].to_vec();

@@ -20,7 +20,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use tempfile::TempDir;
 
-pub(crate) use self::rwatch::{Ended, Rwatch, Start, matches};
+pub(crate) use self::rwatch::{AGAIN, Ended, Rwatch, Start, matches};
 
 /// How long a wait may take before the test has failed.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);

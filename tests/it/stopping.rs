@@ -2,8 +2,11 @@
 //! left, what overstays is killed, and rwatch ends as whoever ended it expects.
 
 use std::path::Path;
+use std::time::{Duration, Instant};
 
-use nix::sys::signal::Signal::{SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGWINCH};
+use nix::sys::signal::Signal::{
+    self, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGWINCH,
+};
 
 use crate::sandbox::{Ended, Rwatch, Sandbox, eventually, state};
 
@@ -161,9 +164,62 @@ pub(crate) fn a_second_ctrl_c_kills_at_once() {
     rwatch.signal(SIGINT);
     rwatch.prints("signal INT");
     rwatch.prints("signal INT");
-    assert_eq!(rwatch.end_by(SIGINT), Ended::Signal(2));
+    rwatch.ctrl_c_again();
+    assert_eq!(rwatch.exit(), Ended::Signal(2));
     assert_eq!(rwatch.alive(), [""; 0]);
     assert_eq!(log(&rwatch), ["start", "signal INT"]);
+}
+
+/// The signals that COMMAND gets if rwatch is sent these two, sooner than anybody can type; after
+/// `saved`, when it is being stopped already.
+#[track_caller]
+fn two_at_once(saved: bool, first: Signal, second: Signal) -> Vec<String> {
+    // On a busy machine it takes longer, and then they are two requests.
+    let quick = Duration::from_millis(100);
+    let mut tries = (0..100).filter_map(|_| {
+        let sandbox = Sandbox::new();
+        let gate = sandbox.side("gate");
+        let mut rwatch = start_in(sandbox, &LONG, &["stop-when", &gate]);
+        if saved {
+            rwatch.save("a.js", "");
+            rwatch.prints("signal TERM");
+        }
+        let begin = Instant::now();
+        rwatch.signal(first);
+        rwatch.prints("signal *");
+        rwatch.signal(second);
+        let took = begin.elapsed();
+        // What comes after it shows that it has been heard.
+        rwatch.signal(SIGUSR1);
+        if took > quick {
+            rwatch.open("gate");
+            return None;
+        }
+        rwatch.prints("signal USR1");
+        rwatch.open("gate");
+        assert_eq!(rwatch.exit(), Ended::Signal(first as i32));
+        Some(log(&rwatch))
+    });
+    tries.next().expect("once it is quick enough")
+}
+
+#[test]
+fn two_sigints_within_milliseconds_are_one_ctrl_c() {
+    let told = two_at_once(false, SIGINT, SIGINT);
+    assert_eq!(told, ["start", "signal INT", "signal USR1", "exit"]);
+    let told = two_at_once(true, SIGINT, SIGINT);
+    let stopped = ["start", "signal TERM", "signal INT", "signal USR1", "exit"];
+    assert_eq!(told, stopped);
+}
+
+#[test]
+fn a_ctrl_c_that_is_passed_on_as_sigterm_too_is_one_signal_to_command() {
+    let told = two_at_once(false, SIGINT, SIGTERM);
+    assert_eq!(told, ["start", "signal INT", "signal USR1", "exit"]);
+    for second in [SIGINT, SIGHUP] {
+        let told = two_at_once(false, SIGTERM, second);
+        assert_eq!(told, ["start", "signal TERM", "signal USR1", "exit"]);
+    }
 }
 
 #[test]

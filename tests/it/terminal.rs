@@ -11,7 +11,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::getpgid;
 
 use self::pty::{CTRL_BACKSLASH, CTRL_C, CTRL_D, CTRL_Z, PROMPT, Terminal};
-use crate::sandbox::{Ended, Sandbox};
+use crate::sandbox::{AGAIN, Ended, Sandbox};
 
 /// Without a startup file, a banner and a history.
 const PYTHON: [&str; 4] = ["python3", "-S", "-q", "-i"];
@@ -264,6 +264,7 @@ fn ctrl_c_is_one_sigint_to_everybody_and_the_second_kills() {
     terminal.types(CTRL_C);
     terminal.sees("signal INT");
     terminal.sees("signal INT");
+    thread::sleep(AGAIN);
     terminal.types(CTRL_C);
     assert_eq!(terminal.exit(), Ended::Signal(2));
     assert_eq!(terminal.alive(), [""; 0]);

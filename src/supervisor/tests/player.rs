@@ -164,6 +164,10 @@ impl Player {
         };
         let (program, why) = ("x".into(), String::new());
         let (searched, failed) = (None, |failure| Event::NotStarted { run, failure });
+        let (words, at) = match words.split_once('@') {
+            Some((words, at)) => (words, self.zero + ms(number(at))),
+            None => (words, self.now),
+        };
         match words.split_whitespace().collect::<Vec<_>>()[..] {
             ["armed"] => Event::Armed,
             ["change", ref path @ ..] => self.changed(path, true, Hold::None),
@@ -214,9 +218,9 @@ impl Player {
             ["at", "work"] => looked(run, true),
             ["asleep"] => looked(run, false),
             ["early"] => Event::Elapsed,
-            ["SIGINT"] => Event::Asked(Signal::SIGINT),
-            ["SIGTERM"] => Event::Asked(Signal::SIGTERM),
-            ["SIGHUP"] => Event::Asked(Signal::SIGHUP),
+            ["SIGINT"] => Event::Asked(Signal::SIGINT, at),
+            ["SIGTERM"] => Event::Asked(Signal::SIGTERM, at),
+            ["SIGHUP"] => Event::Asked(Signal::SIGHUP, at),
             _ => Event::Relayed(words.parse().expect("an event")),
         }
     }

@@ -39,6 +39,9 @@ fn thorough() -> ProptestConfig {
     }
 }
 
+/// Who asks twice within this time (ms) has asked once.
+const SAME: u32 = 200;
+
 /// What the world does, and how it takes what rwatch does (times in ms).
 #[derive(Clone, Debug)]
 struct History {
@@ -85,6 +88,11 @@ struct World<'a> {
     signals: Vec<Signal>,
     /// When it began.
     begun: Option<Instant>,
+    /// When the latest run was sent its first signal, and when one for whoever asked.
+    told: Option<Instant>,
+    told_to_end: Option<Instant>,
+    /// When Ctrl-C was typed.
+    typed: Vec<Instant>,
     /// The latest build, whether it lives, whether something changed since it began, and whether it
     /// succeeded.
     build: RunId,
@@ -140,6 +148,9 @@ impl<'a> World<'a> {
             life: Life::Over,
             signals: Vec::new(),
             begun: None,
+            told: None,
+            told_to_end: None,
+            typed: Vec::new(),
             build: RunId::build(0),
             building: Life::Over,
             outdated: false,
@@ -186,7 +197,13 @@ impl<'a> World<'a> {
     }
 
     /// Lets an event happen, be it of a run that is over, unless it cannot.
-    fn happen(&mut self, event: Event) {
+    fn happen(&mut self, mut event: Event) {
+        if let Event::Asked(signal, at) = &mut event {
+            *at = self.now;
+            if *signal == Signal::SIGINT {
+                self.typed.push(self.now);
+            }
+        }
         match event {
             Event::Armed => self.phase = self.phase.max(Phase::Armed),
             Event::Changed(_) if !self.history.policy.watching => return,
@@ -229,7 +246,7 @@ impl<'a> World<'a> {
                     *changed &= open;
                 }
             }
-            Event::Asked(_) => self.phase = self.phase.max(Phase::Asked),
+            Event::Asked(..) => self.phase = self.phase.max(Phase::Asked),
             Event::Unsettled
             | Event::Begun { .. }
             | Event::NotStarted { .. }
@@ -290,6 +307,7 @@ impl<'a> World<'a> {
                     *changed = false;
                 }
                 self.signals.clear();
+                self.told = None;
                 if let Some(failure) = self.child().failure.clone() {
                     return self.tell(Event::NotStarted { run, failure });
                 }
@@ -325,11 +343,24 @@ impl<'a> World<'a> {
             Action::Signal { run, signal } => {
                 assert!(!self.signals.contains(&signal), "{signal} twice");
                 self.signals.push(signal);
+                self.told = self.told.or(Some(self.now));
+                if self.phase == Phase::Asked {
+                    let before = self.told_to_end.replace(self.now);
+                    let is_new = before.is_none_or(|before| self.now >= before + ms(SAME));
+                    assert!(is_new, "two signals for one request");
+                }
                 // Who has not begun is called off.
                 let obeys = self.begun.map_or(Some(0), |_| self.child().obeys);
                 self.die(run, obeys);
             }
             Action::Kill { run } => {
+                let is_due = |told: Instant| self.now >= told + self.history.policy.stop.grace;
+                let again = self.typed.last() == Some(&self.now);
+                let twice = |first: &Instant| again && self.now >= *first + ms(SAME);
+                assert!(
+                    self.told.is_some_and(is_due) || self.typed.first().is_some_and(twice),
+                    "killed too soon"
+                );
                 self.die(run, Some(self.child().dies));
                 self.life = Life::Killed;
             }
@@ -388,7 +419,9 @@ impl<'a> World<'a> {
 /// Random histories, in which rwatch is asked to end so often.
 fn histories(asked: std::ops::Range<usize>) -> impl Strategy<Value = History> {
     let end = select(vec![Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP]);
-    let end = (times(), end).prop_map(|(gap, signal)| vec![(gap, Event::Asked(signal))]);
+    let begin = Instant::now();
+    let end =
+        (times(), end).prop_map(move |(gap, signal)| vec![(gap, Event::Asked(signal, begin))]);
     let armed = times().prop_map(|gap| vec![(gap, Event::Armed)]);
     let outside = (
         vec(events(), 0..3),

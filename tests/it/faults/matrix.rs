@@ -290,7 +290,8 @@ fn play(shape: &Shape, deed: Deed) {
             eventually("all have heard the first", || {
                 heard(&rwatch, "INT", &crew).all(|(_, times)| times == 1)
             });
-            assert_eq!(rwatch.end_by(Signal::SIGINT), Ended::Signal(2));
+            rwatch.ctrl_c_again();
+            assert_eq!(rwatch.exit(), Ended::Signal(2));
         }
         Deed::Term => assert_eq!(rwatch.end_by(Signal::SIGTERM), Ended::Signal(15)),
         // The daemon holds its standard output open.

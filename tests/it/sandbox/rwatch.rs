@@ -21,6 +21,9 @@ use nix::unistd::Pid;
 
 use super::{PATIENCE, Sandbox, children, eventually, state};
 
+/// How soon a person can type Ctrl-C again.
+pub(crate) const AGAIN: Duration = Duration::from_millis(300);
+
 /// What a start of the fixture says about itself.
 #[derive(Debug)]
 pub(crate) struct Start {
@@ -114,6 +117,12 @@ impl Rwatch {
             self.transcript()
         );
         kill(self.pid, signal).expect("our own child");
+    }
+
+    /// Types Ctrl-C once more.
+    pub(crate) fn ctrl_c_again(&self) {
+        thread::sleep(AGAIN);
+        self.signal(Signal::SIGINT);
     }
 
     /// Waits until `look` finds something.
