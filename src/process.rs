@@ -389,6 +389,13 @@ impl Processes {
         }
     }
 
+    /// Sends `signal` to the group of the run.
+    pub fn relay_to_group(&self, id: RunId, signal: Signal) {
+        if let Some(index) = self.index(id) {
+            self.runs[index].send(signal);
+        }
+    }
+
     /// Who of the run is still there.
     pub fn remaining(&self, id: RunId) -> Vec<Member> {
         let (Some(index), Some(table)) = (self.index(id), Table::read()) else {

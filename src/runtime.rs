@@ -252,6 +252,14 @@ impl World<'_> {
             Action::Suspend => return vec![self.suspend()],
             Action::NameDaemons { run } => self.reporter.daemons(&self.processes.remaining(run)),
             Action::Relay { run, signal } => self.processes.relay(run, signal),
+            Action::RelayToGroup { run, signal } => {
+                // Whoever has the terminal hears of its new size by itself.
+                let has_terminal = self.lent_to == Some(run)
+                    && self.terminal.as_ref().is_some_and(Terminal::is_lent);
+                if signal != Signal::SIGWINCH || !has_terminal {
+                    self.processes.relay_to_group(run, signal);
+                }
+            }
             Action::Collect { order } => {
                 if let Some(watch) = &self.watch {
                     watch.collect(order);

@@ -56,6 +56,8 @@ pub enum Action {
     Kill { run: RunId },
     /// Pass a signal on to the leader of the run.
     Relay { run: RunId, signal: Signal },
+    /// Pass a signal on to the group of the run, as the terminal would have sent it.
+    RelayToGroup { run: RunId, signal: Signal },
     /// Look whether anybody of the run is at work, and answer with [`Event::Looked`].
     Look { run: RunId },
     /// Give the terminal to the run, and wake it.

@@ -226,8 +226,14 @@ impl Supervisor {
         self.go_on(now);
     }
 
+    /// Passes on what is not for rwatch. What a terminal sends, because of Ctrl-\ or a new size, it
+    /// sends to everybody in its foreground; the rest is for whoever knows COMMAND.
     pub(super) fn relayed(&mut self, signal: Signal) {
-        if let Some(run) = self.live() {
+        if matches!(signal, Signal::SIGQUIT | Signal::SIGWINCH) {
+            for run in self.live().into_iter().chain(self.build.live()) {
+                self.actions.push(Action::RelayToGroup { run, signal });
+            }
+        } else if let Some(run) = self.live() {
             self.actions.push(Action::Relay { run, signal });
         }
     }

@@ -201,6 +201,16 @@ transcripts! {
             1600 emptied 0          | ·
             1700 killed 2 of build  | finish SIGINT
         ";
+        what_the_terminal_sends_reaches_both: "rwatch -b" "
+               0 armed              | 'building', build 1 before 1 start
+               5 SIGWINCH           | relay SIGWINCH to all of build 1
+               6 SIGUSR1            | ·
+              10 emptied 0 of build | 'built after 10, starting', spawn 1 start
+            1000 rs                 | 'by hand', 'building', build 2 before 2 manual
+            1005 SIGQUIT            | relay SIGQUIT to all of 1, relay SIGQUIT to all of build 2
+            1006 SIGUSR1            | relay SIGUSR1 1
+            1010 killed 3 of build  | 'build 131 after 10: Stay'
+        ";
         ctrl_c_in_commands_terminal_ends_both: "rwatch -b" "
                0 armed              | 'building', build 1 before 1 start
               10 emptied 0 of build | 'built after 10, starting', spawn 1 start
@@ -500,7 +510,8 @@ transcripts! {
             200 killed 2 | finish SIGINT
         ";
         what_is_for_command_is_passed_on: "rwatch" "
-            100 SIGUSR1, SIGWINCH | relay SIGUSR1 1, relay SIGWINCH 1
+            100 SIGUSR1, SIGUSR2  | relay SIGUSR1 1, relay SIGUSR2 1
+            200 SIGQUIT, SIGWINCH | relay SIGQUIT to all of 1, relay SIGWINCH to all of 1
         ";
         nothing_else_matters: "rwatch -m 5 -w" "
               0 armed                              | 'starting', spawn 1 start

@@ -66,7 +66,7 @@ const FAULTS: &[Fault] = &[
     fault!(stopping::ctrl_c_during_a_stop_ends_instead_of_restarting, "Ctrl-C during the stop for a restart", "ends instead"),
     fault!(stopping::a_shell_sees_130, "Ctrl-C under a shell", "the shell sees 130"),
     fault!(stopping::sighup_that_is_ignored_stays_ignored, "`nohup rwatch`, and the terminal goes", "goes on"),
-    fault!(stopping::other_signals_are_passed_to_the_leader_alone, "SIGQUIT, SIGUSR1, SIGUSR2, SIGWINCH", "passed on to the command alone"),
+    fault!(stopping::other_signals_are_passed_on, "SIGUSR1, SIGUSR2; SIGQUIT, SIGWINCH", "passed on to the command alone; to its whole group"),
     fault!(signals::mask_and_dispositions_are_handed_down, "rwatch is given blocked and ignored signals", "so is the command, with the same"),
     fault!(signals::sigchld_that_is_ignored, "rwatch is given SIGCHLD ignored", "exits are seen all the same"),
     fault!(signals::rwatch_is_stopped_and_continued, "SIGSTOP to rwatch, the command exits, SIGCONT", "the exit counts"),

@@ -500,11 +500,27 @@ fn other_signals_of_the_terminal_reach_command_once() {
         terminal.sees("signal QUIT");
         terminal.resize("30");
         terminal.sees("signal WINCH");
+        if !words.is_empty() {
+            // Somebody passes it on who was told of the new size, too.
+            let rwatch = terminal.pids("rwatch")[0];
+            kill(rwatch, Signal::SIGWINCH).expect("rwatch lives");
+        }
         terminal.save("a.js", "");
         terminal.sees("ready 2 change a.js");
         let run = ["start", "signal QUIT", "signal WINCH", "signal TERM"];
         assert_eq!(log(&terminal)[..4], run);
     }
+}
+
+#[test]
+fn they_reach_everybody_of_commands_group() {
+    let mut terminal = start(&[], &["fork", "/"]);
+    terminal.types(CTRL_BACKSLASH);
+    terminal.sees("signal QUIT");
+    terminal.sees("signal QUIT");
+    terminal.resize("30");
+    terminal.sees("signal WINCH");
+    terminal.sees("signal WINCH");
 }
 
 #[test]

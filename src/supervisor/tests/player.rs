@@ -285,6 +285,9 @@ fn shown(action: &Action) -> String {
         Action::NameDaemons { run } => format!("name daemons {}", name(*run)),
         Action::Look { run } => format!("look {}", name(*run)),
         Action::Relay { run, signal } => format!("relay {signal} {}", name(*run)),
+        Action::RelayToGroup { run, signal } => {
+            format!("relay {signal} to all of {}", name(*run))
+        }
         Action::Collect { order } => if *order { "collect now" } else { "collect" }.to_owned(),
         Action::Say(message) => format!("'{}'", said(message)),
         Action::NameRemaining { run, hope } => match hope {

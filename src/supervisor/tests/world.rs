@@ -343,30 +343,24 @@ impl<'a> World<'a> {
             Action::Signal { run, signal } => {
                 assert!(!self.signals.contains(&signal), "{signal} twice");
                 self.signals.push(signal);
-                self.told = self.told.or(Some(self.now));
-                if self.phase == Phase::Asked {
-                    let before = self.told_to_end.replace(self.now);
-                    let is_new = before.is_none_or(|before| self.now >= before + ms(SAME));
-                    assert!(is_new, "two signals for one request");
-                }
+                self.tell_to_stop();
                 // Who has not begun is called off.
                 let obeys = self.begun.map_or(Some(0), |_| self.child().obeys);
                 self.die(run, obeys);
             }
             Action::Kill { run } => {
-                let is_due = |told: Instant| self.now >= told + self.history.policy.stop.grace;
-                let again = self.typed.last() == Some(&self.now);
-                let twice = |first: &Instant| again && self.now >= *first + ms(SAME);
-                assert!(
-                    self.told.is_some_and(is_due) || self.typed.first().is_some_and(twice),
-                    "killed too soon"
-                );
+                assert!(self.may_kill(), "killed too soon");
                 self.die(run, Some(self.child().dies));
                 self.life = Life::Killed;
             }
             Action::Look { .. } | Action::Suspend => {}
             Action::Lend { run } | Action::NameDaemons { run } => self.die(run, None),
-            Action::Relay { run, .. } | Action::NameRemaining { run, .. } => self.die(run, None),
+            Action::RelayToGroup { run, .. } if run.is_build() => {
+                assert!(run == self.build && self.building != Life::Over);
+            }
+            Action::Relay { run, .. }
+            | Action::RelayToGroup { run, .. }
+            | Action::NameRemaining { run, .. } => self.die(run, None),
             Action::Collect { order } => {
                 assert!(self.phase < Phase::Asked, "a question after the end");
                 let answers = &self.history.answers;
@@ -393,6 +387,24 @@ impl<'a> World<'a> {
                 self.phase = Phase::Finished;
             }
         }
+    }
+
+    /// Takes in that the run was sent a signal, which for whoever asks is one for each request.
+    fn tell_to_stop(&mut self) {
+        self.told = self.told.or(Some(self.now));
+        if self.phase == Phase::Asked {
+            let before = self.told_to_end.replace(self.now);
+            let is_new = before.is_none_or(|before| self.now >= before + ms(SAME));
+            assert!(is_new, "two signals for one request");
+        }
+    }
+
+    /// Whether the time to stop is over, or Ctrl-C was typed a second time, and just now.
+    fn may_kill(&self) -> bool {
+        let is_over = |told: Instant| self.now >= told + self.history.policy.stop.grace;
+        let again = self.typed.last() == Some(&self.now);
+        let twice = |first: &Instant| again && self.now >= *first + ms(SAME);
+        self.told.is_some_and(is_over) || self.typed.first().is_some_and(twice)
     }
 
     fn builds(&self) -> usize {
@@ -517,7 +529,7 @@ fn children() -> impl Strategy<Value = Child> {
 fn events() -> impl Strategy<Value = Vec<(u32, Event)>> {
     let hold = select(vec![Hold::None, Hold::Gone, Hold::Writing]);
     let change = (any::<bool>(), hold).prop_map(|(certain, hold)| changed("a", certain, hold));
-    let other = (0..9, 0..6u64).prop_map(|(kind, run)| {
+    let other = (0..10, 0..6u64).prop_map(|(kind, run)| {
         let (run, reason) = (RunId(run), ExitReason::Code(1));
         let (program, why) = ("x".into(), String::new());
         let failure = SpawnFailure::NotExecutable { program, why };
@@ -531,8 +543,9 @@ fn events() -> impl Strategy<Value = Vec<(u32, Event)>> {
                 run,
                 why: Halt::WantsTerminal,
             },
-            6 => Event::Froze(Duration::from_millis(run.0)),
-            7 => Event::Begun { run },
+            6 => Event::Relayed(Signal::SIGWINCH),
+            7 => Event::Froze(Duration::from_millis(run.0)),
+            8 => Event::Begun { run },
             _ => Event::Elapsed,
         }
     });
