@@ -9,14 +9,19 @@ use std::process::Command;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use nix::errno::Errno;
+use nix::sys::statvfs::{FsFlags, statvfs};
+use nix::unistd::{AccessFlags, access};
 
 use super::dotenv::Variable;
 use crate::event::{Changes, RunId, SpawnFailure, StartReason};
-use crate::text::{quoted, reason};
+use crate::text::{quoted, reason, shown};
 
 /// How much of the list of changes COMMAND is given. Linux takes 128 KiB in one string
 /// (execve(2), `MAX_ARG_STRLEN`).
 const CHANGED_MAX: usize = 64 * 1024;
+
+/// So many scripts may be run by one another (execve(2)).
+const NESTED: usize = 5;
 
 /// What COMMAND is and with what it starts.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -85,9 +90,9 @@ impl Launch {
         }
         match errno {
             Some(Errno::ENOENT | Errno::ENOTDIR) => match self.file(variables) {
-                Ok(file) => match interpreter(&file) {
-                    Some(interpreter) => SpawnFailure::NoInterpreter {
-                        program,
+                Ok(file) => match self.refused(&file, |interpreter| !interpreter.exists()) {
+                    Some((script, interpreter)) => SpawnFailure::NoInterpreter {
+                        program: script.map_or(program, PathBuf::into_os_string),
                         interpreter,
                     },
                     None => why("the loader that it was linked for does not exist"),
@@ -100,9 +105,18 @@ impl Launch {
             },
             Some(Errno::EACCES) => match self.file(variables) {
                 Ok(file) if file.is_dir() => why("it is a directory"),
+                // To open a FIFO would be to wait.
+                Ok(file) if !file.is_file() => why("it is no regular file"),
+                Ok(file) if is_noexec(&file) => why("its file system is mounted with `noexec`"),
+                Ok(file) if is_executable(&file) => self.diagnose_interpreter(program, &file),
                 _ => why("permission denied; `chmod +x` makes it executable"),
             },
-            Some(Errno::ENOEXEC) => why("it is no binary for this machine and has no `#!` line"),
+            Some(Errno::ENOEXEC) => match self.file(variables) {
+                Ok(file) if head(&file).starts_with(b"\xef\xbb\xbf#!") => {
+                    why("a byte order mark (BOM) stands before its `#!` line; save it without one")
+                }
+                _ => why("it is no binary for this machine and has no `#!` line"),
+            },
             Some(
                 Errno::EAGAIN | Errno::ENOMEM | Errno::EMFILE | Errno::ENFILE | Errno::ETXTBSY,
             ) => SpawnFailure::Transient {
@@ -111,6 +125,41 @@ impl Launch {
             },
             _ => why(&reason(error)),
         }
+    }
+
+    /// The first interpreter on the way from the file to a binary that is `wrong`, and the script
+    /// whose `#!` line names it, if that is not the file itself: a script may be run by another one.
+    fn refused(
+        &self,
+        file: &Path,
+        wrong: impl Fn(&Path) -> bool,
+    ) -> Option<(Option<PathBuf>, OsString)> {
+        let mut script = None;
+        for _ in 0..NESTED {
+            let named = interpreter(script.as_deref().unwrap_or(file))?;
+            let path = self.here(&named);
+            if wrong(&path) {
+                return Some((script, named));
+            }
+            script = Some(path);
+        }
+        None
+    }
+
+    /// Why a program that may be executed may not.
+    fn diagnose_interpreter(&self, program: OsString, file: &Path) -> SpawnFailure {
+        let wrong = |path: &Path| path.is_dir() || !is_executable(path);
+        let (program, why) = match self.refused(file, wrong) {
+            Some((script, named)) => (
+                script.map_or(program, PathBuf::into_os_string),
+                format!(
+                    "its `#!` line names `{}`, which is not executable",
+                    shown(&named)
+                ),
+            ),
+            None => (program, "permission denied".to_owned()),
+        };
+        SpawnFailure::NotExecutable { program, why }
     }
 
     /// A path as it is in the directory that the program is started in.
@@ -139,20 +188,38 @@ impl Launch {
     }
 }
 
-/// The interpreter that the file's `#!` line names (execve(2)), if it has such a line.
+/// The interpreter that the file's `#!` line names (execve(2)), if it has such a line. To the kernel
+/// a carriage return is a letter like any other, and ends no name.
 fn interpreter(file: &Path) -> Option<OsString> {
-    let mut head = Vec::new();
-    fs::File::open(file)
-        .ok()?
-        .take(256)
-        .read_to_end(&mut head)
-        .ok()?;
+    let head = head(file);
     let line = head
         .strip_prefix(b"#!")?
         .split(|&byte| byte == b'\n')
         .next()?;
-    let word = line.trim_ascii().split(u8::is_ascii_whitespace).next()?;
+    let blank = |byte: &u8| matches!(byte, b' ' | b'\t' | 0);
+    let word = line.split(blank).find(|word| !word.is_empty())?;
     Some(OsString::from_vec(word.to_vec()))
+}
+
+/// As much of the file as the kernel looks at to find out how to run it.
+fn head(file: &Path) -> Vec<u8> {
+    let mut head = Vec::new();
+    if file.is_file()
+        && let Ok(file) = fs::File::open(file)
+    {
+        let _ = file.take(256).read_to_end(&mut head);
+    }
+    head
+}
+
+/// Whether we may execute the file, as far as the file itself is concerned.
+fn is_executable(file: &Path) -> bool {
+    access(file, AccessFlags::X_OK).is_ok()
+}
+
+/// Whether nothing may be executed where the file is.
+fn is_noexec(file: &Path) -> bool {
+    statvfs(file).is_ok_and(|fs| fs.flags().contains(FsFlags::ST_NOEXEC))
 }
 
 /// A name that no other run on this machine has: pids and the time of day are not repeated
@@ -217,6 +284,9 @@ mod tests {
         check_interpreter(b"#!/bin/sh\n", Some("/bin/sh"));
         check_interpreter(b"#! /usr/bin/env node\n", Some("/usr/bin/env"));
         check_interpreter(b"#!/x", Some("/x"));
+        check_interpreter(b"#!\t /bin/sh\t-e\n", Some("/bin/sh"));
+        check_interpreter(b"#!/bin/bash\r\necho", Some("/bin/bash\r"));
+        check_interpreter(b"#!\n", None);
         check_interpreter(b"\x7fELF", None);
     }
 }

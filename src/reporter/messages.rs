@@ -1,6 +1,8 @@
 //! The words for what was decided.
 
+use std::ffi::OsStr;
 use std::fmt::Write as _;
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 use std::time::Duration;
 
@@ -190,11 +192,19 @@ pub fn failure_text(failure: &SpawnFailure) -> String {
         SpawnFailure::NoInterpreter {
             program,
             interpreter,
-        } => format!(
-            "cannot start `{}`: its `#!` line names `{}`, which does not exist",
-            shown(program),
-            shown(interpreter)
-        ),
+        } => match interpreter.as_bytes().strip_suffix(b"\r") {
+            Some(name) => format!(
+                "cannot start `{}`: its `#!` line names `{}\\r`, which does not exist: the line ends \
+                 as on Windows; save the file with LF line endings",
+                shown(program),
+                shown(OsStr::from_bytes(name))
+            ),
+            None => format!(
+                "cannot start `{}`: its `#!` line names `{}`, which does not exist",
+                shown(program),
+                shown(interpreter)
+            ),
+        },
         SpawnFailure::NotExecutable { program, why } => {
             format!("cannot execute `{}`: {why}", shown(program))
         }

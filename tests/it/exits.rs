@@ -230,6 +230,56 @@ pub(crate) fn a_missing_interpreter_is_named_and_127() {
 }
 
 #[test]
+fn a_script_with_line_ends_as_on_windows_is_told_so() {
+    let sandbox = Sandbox::new();
+    sandbox.save_as("tool", "#!/bin/sh\r\necho ran\r\n", 0o755);
+    let mut rwatch = sandbox.start(["-m", "5"], ["./tool"]);
+    rwatch.says("cannot start `./tool`: * names `/bin/sh\\r`, which does not exist: * Windows*");
+    assert_eq!(rwatch.exit(), Ended::Code(127));
+}
+
+#[test]
+fn the_script_is_named_whose_interpreter_is_missing() {
+    let sandbox = Sandbox::new();
+    sandbox.save_as("tool", "#!./runner\n", 0o755);
+    sandbox.save_as("runner", "#!/no/such/interpreter\n", 0o755);
+    let mut rwatch = sandbox.start(["-m", "5"], ["./tool"]);
+    rwatch.says("cannot start `./runner`: *`/no/such/interpreter`, which does not exist");
+    assert_eq!(rwatch.exit(), Ended::Code(127));
+}
+
+#[test]
+fn no_chmod_is_advised_where_it_does_not_help() {
+    let sandbox = Sandbox::new().file("runner", "");
+    sandbox.save_as("tool", "#!./runner\n", 0o755);
+    let mut rwatch = sandbox.start(["-m", "5"], ["./tool"]);
+    rwatch.says("cannot execute `./tool`: its `#!` line names `./runner`, which is not executable");
+    assert_eq!(rwatch.exit(), Ended::Code(126));
+
+    let sandbox = Sandbox::new();
+    sandbox.save_as("tool", "\u{feff}#!/bin/sh\n", 0o755);
+    let mut rwatch = sandbox.start(["-m", "5"], ["./tool"]);
+    rwatch.says("cannot execute `./tool`: a byte order mark (BOM) stands before its `#!` line; *");
+    assert_eq!(rwatch.exit(), Ended::Code(126));
+
+    let sandbox = Sandbox::new();
+    sandbox.tool("mkfifo", &["-m", "755", "tool"]);
+    let mut rwatch = sandbox.start(["-m", "5"], ["./tool"]);
+    rwatch.says("cannot execute `./tool`: it is no regular file");
+    assert_eq!(rwatch.exit(), Ended::Code(126));
+
+    // A mount that nobody else sees.
+    let script = "mount -t tmpfs -o noexec none . && cd \"$PWD\" && cp \"$0\" tool && exec \"$@\"";
+    let child = crate::sandbox::child();
+    let words = ["unshare", "-Urm", "sh", "-c", script, &child];
+    let mut rwatch = Sandbox::new()
+        .wrapper(&words)
+        .start(["-m", "5"], ["./tool"]);
+    rwatch.says("cannot execute `./tool`: its file system is mounted with `noexec`");
+    assert_eq!(rwatch.exit(), Ended::Code(126));
+}
+
+#[test]
 pub(crate) fn what_cannot_be_started_is_waited_for_while_something_is_watched() {
     let sandbox = Sandbox::new();
     for (name, head) in [("bad", "#!/no/such/interpreter"), ("good", "#!/bin/sh")] {
