@@ -102,8 +102,18 @@ pub struct Args {
 
     /// Watch what .gitignore, .ignore and the built-in list hide
     ///
-    /// The built-in list: .git .hg .svn .jj node_modules __pycache__ .venv, target/ beside a
-    /// Cargo.toml, and the droppings of editors: *.swp *.swx *.swpx *~ .#* #*# 4913 *.tmp .DS_Store.
+    /// The built-in list. Version control: .git .hg .svn .jj
+    /// .bzr .pijul _darcs. What is fetched, built and cached: node_modules __pycache__ *.pyc .venv,
+    /// target/ beside a Cargo.toml; venv/ env/ .env/ virtualenv/ with a pyvenv.cfg; .pytest_cache
+    /// .mypy_cache .ruff_cache .hypothesis .tox .nox .ipynb_checkpoints .coverage .coverage.*
+    /// .nyc_output .eslintcache .stylelintcache .parcel-cache .turbo .next .nuxt .svelte-kit .angular
+    /// .gradle .dart_tool .terraform .direnv *.tsbuildinfo *.timestamp-*.mjs *.bundled_*.mjs
+    /// *.bundled_*.cjs. Editors: .idea .vscode .vs .history .kdev4 *.sublime-workspace .*.sw[a-p]
+    /// .sw[a-p] *.swp *.swx *.swpx 4913 *~ .#* #*# *.tmp .*.kate-swp .*.kak.* DEADJOE *___jb_tmp___
+    /// *___jb_old___ .goutputstream-* .~lock.*# ~$* GTAGS GRTAGS GPATH cscope.out cscope.in.out
+    /// cscope.po.out. Systems and tools: .DS_Store ._* .nfs* .fuse_hidden* .smbdelete*
+    /// .watchman-cookie-* .mutagen-temporary-* .attach_pid* hs_err_pid*.log. Beside the file that the *
+    /// stands for: *-wal *-shm *-journal *.wal flycheck_*
     #[arg(long, help_heading = "Watching")]
     pub no_ignore: bool,
 

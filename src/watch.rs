@@ -6,6 +6,7 @@
 //! happened to which path. The invariant: whatever happens to a path that counts, after
 //! [`Event::Armed`], is reported.
 
+mod built_in;
 mod contents;
 mod explain;
 mod filter;

@@ -14,7 +14,7 @@ use globset::GlobMatcher;
 use ignore::Match;
 use ignore::gitignore::{Gitignore, GitignoreBuilder};
 
-use super::{git, wildmatch};
+use super::{built_in, git, wildmatch};
 
 /// What was asked to be watched, and what of it was not.
 #[derive(Clone, Debug)]
@@ -209,10 +209,16 @@ impl Filter {
         self.above.keys().map(PathBuf::as_path)
     }
 
+    /// Whether the directory that it is in does not count any more as soon as this file is there.
+    pub fn hides_its_dir(&self, path: &Path) -> bool {
+        self.spec.ignores && built_in::hides_its_dir(path)
+    }
+
     /// The directory that the rules of this file are for.
     pub fn ruled_by<'a>(&'a self, file: &'a Path) -> Option<&'a Path> {
         match self.above.get(file) {
             Some(dir) => Some(dir),
+            None if self.hides_its_dir(file) => file.parent()?.parent(),
             None if self.is_ignore_file(file) => file.parent(),
             None => None,
         }
@@ -361,7 +367,7 @@ impl Within<'_> {
                 Match::Ignore(rule) => return ignored(rule),
                 Match::Whitelist(_) => {}
                 Match::None => {
-                    if let Some(pattern) = built_in(name, path) {
+                    if let Some(pattern) = built_in::hides(name, path, is_dir) {
                         return ignored(Rule::BuiltIn(pattern));
                     }
                 }
@@ -411,38 +417,4 @@ fn read_rules(rules: &mut HashMap<PathBuf, Gitignore>, dir: &Path, file: &Path) 
         Ok(read) if !read.is_empty() => rules.insert(dir.to_path_buf(), read),
         _ => rules.remove(dir),
     };
-}
-
-/// The built-in list: what no program is made of, and what editors leave for a moment.
-fn built_in(name: &[u8], path: &Path) -> Option<&'static str> {
-    let exact = [
-        ".git",
-        ".hg",
-        ".svn",
-        ".jj",
-        "node_modules",
-        "__pycache__",
-        ".venv",
-        ".DS_Store",
-        // vim looks whether it can write into a directory by making this.
-        "4913",
-    ];
-    if let Some(found) = exact.into_iter().find(|entry| entry.as_bytes() == name) {
-        return Some(found);
-    }
-    match name {
-        b"target" if path.with_file_name("Cargo.toml").exists() => Some("target/"),
-        _ if name.ends_with(b".swp") => Some("*.swp"),
-        _ if name.ends_with(b".swx") => Some("*.swx"),
-        // vim looks how long a name may be by making this.
-        _ if name.ends_with(b".swpx") => Some("*.swpx"),
-        _ if name.ends_with(b"~") => Some("*~"),
-        _ if name.starts_with(b".#") => Some(".#*"),
-        _ if name.len() > 1 && name.starts_with(b"#") && name.ends_with(b"#") => Some("#*#"),
-        _ if name.ends_with(b".tmp") => Some("*.tmp"),
-        // JetBrains' atomic saves.
-        _ if name.ends_with(b"___jb_tmp___") => Some("*___jb_tmp___"),
-        _ if name.ends_with(b"___jb_old___") => Some("*___jb_old___"),
-        _ => None,
-    }
 }

@@ -364,6 +364,8 @@ impl<R: Fn(Report)> Observer<R> {
                 | EventKind::Modify(ModifyKind::Name(_))
                 | EventKind::Remove(_)
         );
+        // Not to wait until it is written keeps what is written beside it out, too.
+        let whole = whole || self.filter.hides_its_dir(path);
         if whole && self.filter.ruled_by(path).is_some() {
             self.rules_changed(path);
         }
@@ -565,7 +567,7 @@ impl<R: Fn(Report)> Observer<R> {
         self.filter.reload(file);
         for below in self.tree.below(&dir) {
             if below != dir && self.filter.verdict(&below, true) != Verdict::Kept {
-                self.tree.drop_below(&below);
+                self.drop_below(&below);
             }
         }
         let roots = self.filter.roots().iter().map(|root| &root.path);

@@ -22,6 +22,7 @@ mod faults;
 mod ignore_rules;
 mod ignores;
 mod large;
+mod leftovers;
 mod limits;
 mod loops;
 mod lost_roots;
