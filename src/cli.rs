@@ -102,7 +102,7 @@ pub struct Args {
 
     /// Watch what .gitignore, .ignore and the built-in list hide
     ///
-    /// The built-in list. Version control: .git .hg .svn .jj
+    /// And what git's core.excludesFile hides. The built-in list. Version control: .git .hg .svn .jj
     /// .bzr .pijul _darcs. What is fetched, built and cached: node_modules __pycache__ *.pyc .venv,
     /// target/ beside a Cargo.toml; venv/ env/ .env/ virtualenv/ with a pyvenv.cfg; .pytest_cache
     /// .mypy_cache .ruff_cache .hypothesis .tox .nox .ipynb_checkpoints .coverage .coverage.*

@@ -20,7 +20,7 @@ use crate::process::{Launch, Programs};
 use crate::reporter::{Style, Volume, Wanted};
 use crate::terminal::is_in_foreground;
 use crate::text::reason;
-use crate::watch::{FilterSpec, Root, WatchSpec};
+use crate::watch::{FilterSpec, GitHome, Root, WatchSpec};
 
 /// Everything that a run of rwatch is made of.
 #[derive(Debug)]
@@ -53,6 +53,8 @@ pub struct Env {
     pub no_color: bool,
     /// The files that standard output and error go to, by device and inode.
     pub outputs: Vec<(u64, u64)>,
+    /// Where git's configuration is.
+    pub git: GitHome,
 }
 
 impl Env {
@@ -77,6 +79,7 @@ impl Env {
             .into_iter()
             .flatten()
             .collect(),
+            git: GitHome::current(),
         })
     }
 }
@@ -256,6 +259,7 @@ fn watch(args: &Args, ignored: Option<&Ignored>, env: &Env) -> anyhow::Result<Op
             .collect(),
         ignores: !args.no_ignore,
         outputs: env.outputs.clone(),
+        git: env.git.clone(),
     };
     Ok(Some(WatchSpec {
         filter,
@@ -371,6 +375,7 @@ mod tests {
             titled: true,
             no_color: false,
             outputs: Vec::new(),
+            git: GitHome::default(),
         }
     }
 

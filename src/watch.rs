@@ -8,10 +8,12 @@
 
 mod built_in;
 mod contents;
+mod excludes;
 mod explain;
 mod filter;
 mod fold;
 mod git;
+mod git_config;
 mod links;
 mod observer;
 mod poll;
@@ -29,6 +31,7 @@ use notify::event::EventKindMask;
 use notify::{Config, ErrorKind, RecommendedWatcher, Watcher as _};
 
 pub use self::filter::{FilterSpec, Root};
+pub use self::git_config::GitHome;
 use self::observer::{Message, Observer};
 use crate::event::{Event, Note};
 

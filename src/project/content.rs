@@ -270,6 +270,7 @@ mod tests {
     use std::path::{Path, PathBuf};
 
     use super::*;
+    use crate::watch::GitHome;
 
     fn env() -> Env {
         Env {
@@ -278,6 +279,7 @@ mod tests {
             no_color: false,
             titled: false,
             outputs: Vec::new(),
+            git: GitHome::default(),
         }
     }
 

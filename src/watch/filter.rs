@@ -14,6 +14,8 @@ use globset::GlobMatcher;
 use ignore::Match;
 use ignore::gitignore::{Gitignore, GitignoreBuilder};
 
+use super::excludes::Excludes;
+use super::git_config::GitHome;
 use super::{built_in, git, wildmatch};
 
 /// What was asked to be watched, and what of it was not.
@@ -29,6 +31,8 @@ pub struct FilterSpec {
     pub ignores: bool,
     /// The files that rwatch's own output goes to, by device and inode.
     pub outputs: Vec<(u64, u64)>,
+    /// Where the user's own excludes are.
+    pub git: GitHome,
 }
 
 /// One thing that is watched. All paths are absolute.
@@ -134,6 +138,8 @@ pub struct Filter {
     exclude: HashMap<PathBuf, Gitignore>,
     /// The ignore files that are in no watched directory, and the directories that they rule.
     above: HashMap<PathBuf, PathBuf>,
+    /// What the user has git ignore everywhere.
+    excludes: Excludes,
 }
 
 /// The names of ignore files, those that win first.
@@ -143,6 +149,7 @@ impl Filter {
     /// The rules of `spec`, for somebody whose current directory is `base`.
     pub fn new(spec: FilterSpec, base: PathBuf) -> Self {
         let mut filter = Self {
+            excludes: Excludes::new(spec.git.clone()),
             spec,
             base,
             plain: HashMap::new(),
@@ -209,6 +216,12 @@ impl Filter {
         self.above.keys().map(PathBuf::as_path)
     }
 
+    /// The files of the user's own excludes, and whether one that is not there is waited for.
+    pub fn excludes(&self) -> impl Iterator<Item = (&Path, bool)> {
+        let files = self.excludes.files();
+        files.map(|file| (file, self.excludes.is_usual(file)))
+    }
+
     /// Whether the directory that it is in does not count any more as soon as this file is there.
     pub fn hides_its_dir(&self, path: &Path) -> bool {
         self.spec.ignores && built_in::hides_its_dir(path)
@@ -217,6 +230,7 @@ impl Filter {
     /// The directory that the rules of this file are for.
     pub fn ruled_by<'a>(&'a self, file: &'a Path) -> Option<&'a Path> {
         match self.above.get(file) {
+            _ if self.excludes.is_one(file) => Some(Path::new("/")),
             Some(dir) => Some(dir),
             None if self.hides_its_dir(file) => file.parent()?.parent(),
             None if self.is_ignore_file(file) => file.parent(),
@@ -226,6 +240,10 @@ impl Filter {
 
     /// Reads the rules of this file anew.
     pub fn reload(&mut self, file: &Path) {
+        let is_of_tree = |dir| self.git.contains_key(dir) || self.above.contains_key(file);
+        if self.excludes.reload(file) && !file.parent().is_some_and(is_of_tree) {
+            return;
+        }
         let outside = self.above.get(file).filter(|_| !self.is_ignore_file(file));
         if let Some(top) = outside {
             read_rules(&mut self.exclude, top, file);
@@ -251,6 +269,7 @@ impl Filter {
                 let exclude = git::exclude_of(dir);
                 read_rules(&mut self.exclude, dir, &exclude);
                 self.above.insert(exclude, dir.to_path_buf());
+                self.excludes.load(dir);
             }
         }
     }
@@ -261,16 +280,19 @@ impl Filter {
             rules.retain(|holder, _| !holder.starts_with(dir));
         }
         self.above.retain(|_, ruled| !ruled.starts_with(dir));
+        self.excludes.unload(dir);
     }
 
     /// Reads the ignore files above `root` that git would read: up to the top of its work tree.
     /// Outside of one, up to the current directory.
     fn load_above(&mut self, root: &Path) {
-        let top = root
-            .ancestors()
-            .find(|dir| dir.join(".git").exists())
+        let work_tree = root.ancestors().find(|dir| dir.join(".git").exists());
+        let top = work_tree
             .or_else(|| root.starts_with(&self.base).then_some(self.base.as_path()))
             .map(Path::to_path_buf);
+        if self.spec.ignores && work_tree.is_none() {
+            self.excludes.load_outside(top.as_deref().unwrap_or(root));
+        }
         let (Some(top), true) = (top, self.spec.ignores) else {
             return;
         };
@@ -294,7 +316,8 @@ impl Filter {
     }
 
     /// The rules of ignore files for what is in `dir`, those that win first: nearest ones first, every
-    /// `.ignore` before every `.gitignore` as in ripgrep, `.git/info/exclude` last as in gitignore(5).
+    /// `.ignore` before every `.gitignore` as in ripgrep, `.git/info/exclude` and then the user's own
+    /// excludes last as in gitignore(5).
     fn ignore_files(&self, dir: &Path) -> Vec<&Gitignore> {
         if !self.spec.ignores {
             return Vec::new();
@@ -303,6 +326,7 @@ impl Filter {
         let kinds = kinds.into_iter().filter(|rules| !rules.is_empty());
         kinds
             .flat_map(|rules| dir.ancestors().filter_map(|dir| rules.get(dir)))
+            .chain(self.excludes.rules(dir))
             .collect()
     }
 
@@ -397,7 +421,7 @@ impl Within<'_> {
 }
 
 /// Puts the rules of `file` where those of `dir` are, or takes them away if it has none.
-fn read_rules(rules: &mut HashMap<PathBuf, Gitignore>, dir: &Path, file: &Path) {
+pub(super) fn read_rules(rules: &mut HashMap<PathBuf, Gitignore>, dir: &Path, file: &Path) {
     let lines = lines_of(file);
     let mut patterns = lines
         .iter()

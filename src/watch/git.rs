@@ -23,13 +23,23 @@ pub(super) fn lock_of(path: &Path) -> Option<PathBuf> {
 
 /// The ignore file of the work tree at `top` that is not part of it (gitignore(5)).
 pub(super) fn exclude_of(top: &Path) -> PathBuf {
+    common_dir_of(top).join("info/exclude")
+}
+
+/// The repository of the work tree at `top`.
+pub(super) fn dir_of(top: &Path) -> PathBuf {
     let git = top.join(".git");
-    // A linked work tree shares it with the main one (gitrepository-layout(5), `commondir`).
-    let common = linked_dir(&git).and_then(|dir| {
-        let common = fs::read_to_string(dir.join("commondir")).ok()?;
-        Some(dir.join(common.trim()))
-    });
-    common.unwrap_or(git).join("info/exclude")
+    linked_dir(&git).unwrap_or(git)
+}
+
+/// What a linked work tree shares with the main one (gitrepository-layout(5), `commondir`); for
+/// others the repository.
+pub(super) fn common_dir_of(top: &Path) -> PathBuf {
+    let dir = dir_of(top);
+    match fs::read_to_string(dir.join("commondir")) {
+        Ok(common) => dir.join(common.trim()),
+        Err(_) => dir,
+    }
 }
 
 /// Where a `.git` that is a file says that the repository is: that of a linked work tree or of a

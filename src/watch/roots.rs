@@ -103,7 +103,7 @@ impl Roots {
         let were_missing = std::mem::take(&mut self.missing);
         self.aliases.clear();
         self.dirs.clear();
-        self.watch_rules(filter, &mut flat);
+        self.watch_rules(tree, filter, &mut flat);
         for root in filter.roots() {
             let path = &root.path;
             let trail = Trail::of(path, filter.base());
@@ -143,18 +143,26 @@ impl Roots {
     }
 
     /// The ignore files above the roots are watched themselves, since their directories are none
-    /// of our business; one that has gone is waited for.
-    fn watch_rules(&mut self, filter: &Filter, flat: &mut BTreeSet<PathBuf>) {
-        for file in filter.above() {
-            if file.exists() {
+    /// of our business; one that has gone is waited for. So are the user's own excludes, but where the
+    /// kernel is silent and nothing else is polled: nobody wakes up for a home on NFS.
+    fn watch_rules(&mut self, tree: &Tree, filter: &Filter, flat: &mut BTreeSet<PathBuf>) {
+        let is_polling = tree.look_at().is_some();
+        let above = filter.above().map(|file| (file, false));
+        let excludes = filter.excludes();
+        let excludes = excludes.filter(|(file, _)| is_polling || tree.is_told_of(file));
+        for (file, is_awaited) in above.chain(excludes) {
+            let dir = file.parent().filter(|dir| dir.is_dir());
+            let is_there = file.exists();
+            if is_there {
                 self.rules.insert(file.to_path_buf());
+            }
+            if dir.is_some_and(|dir| tree.contains(dir)) {
+                // What happens to it is told already.
+            } else if is_there && tree.is_told_of(file) {
                 flat.insert(file.to_path_buf());
-            } else if self.rules.contains(file) {
-                flat.extend(
-                    file.parent()
-                        .filter(|dir| dir.is_dir())
-                        .map(Path::to_path_buf),
-                );
+            } else if is_awaited || self.rules.contains(file) {
+                // Polled are directories, too.
+                flat.extend(dir.map(Path::to_path_buf));
             }
         }
     }

@@ -213,8 +213,9 @@ fn git_says(sandbox: &Sandbox, files: &[String]) -> BTreeMap<String, Option<Stri
 }
 
 fn explain(sandbox: &Sandbox, cwd: &str, path: &str) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_rwatch"))
-        .args(["--explain", path])
+    let words = [env!("CARGO_BIN_EXE_rwatch"), "--explain", path];
+    sandbox
+        .command(words.map(Into::into))
         .current_dir(sandbox.path(cwd))
         .output()
         .expect("rwatch starts")

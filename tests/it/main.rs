@@ -17,6 +17,7 @@ mod desktop;
 mod documents;
 mod env_file;
 mod events;
+mod excludes;
 mod exits;
 mod faults;
 mod ignore_rules;

@@ -242,6 +242,8 @@ impl Sandbox {
         }
         command
             .env("XDG_CONFIG_HOME", self.side("config"))
+            .env("GIT_CONFIG_GLOBAL", "/dev/null")
+            .env("GIT_CONFIG_NOSYSTEM", "1")
             .env(COOKIE, &self.cookie)
             .envs(self.env.iter().map(|(name, value)| (name, value)));
         command

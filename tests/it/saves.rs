@@ -4,7 +4,6 @@
 use std::fs::{self, File};
 use std::io::Write as _;
 use std::os::unix::fs::symlink;
-use std::process::Command;
 
 use crate::sandbox::{Rwatch, Sandbox, eventually, matches};
 
@@ -248,10 +247,14 @@ fn a_removed_file_that_is_still_written_to_changes_no_more() {
 /// Asks `rwatch OPTIONS --explain PATH`; `answer` has `*` for anything.
 #[track_caller]
 fn explains(sandbox: &Sandbox, options: &[&str], path: &str, yes: bool, answer: &str) {
-    let output = Command::new(env!("CARGO_BIN_EXE_rwatch"))
-        .args(options)
-        .args(["--explain", path])
-        .current_dir(sandbox.path(""))
+    let words = [
+        &[env!("CARGO_BIN_EXE_rwatch")],
+        options,
+        &["--explain", path],
+    ]
+    .concat();
+    let output = sandbox
+        .command(words.into_iter().map(Into::into))
         .output()
         .expect("rwatch starts");
     let text = String::from_utf8_lossy(&output.stdout);

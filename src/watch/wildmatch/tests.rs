@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use super::super::filter::{Filter, FilterSpec, Root, Rule, Verdict};
+use super::super::git_config::GitHome;
 
 /// What patterns are made of: awkward characters, and what is rarely hit with them alone.
 const PIECES: &[&str] = &[
@@ -205,6 +206,7 @@ fn disagreements(seed: u64, rounds: usize) -> Vec<String> {
         extensions: Vec::new(),
         ignores: true,
         outputs: Vec::new(),
+        git: GitHome::default(),
     };
     let mut filter = Filter::new(spec, top.clone());
     let mut paths = BTreeSet::new();
