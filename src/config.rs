@@ -1,5 +1,7 @@
 //! What was typed, and what it means here: in this directory, with this environment.
 
+mod place;
+
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io::IsTerminal as _;
@@ -13,6 +15,7 @@ use clap::error::ErrorKind;
 use globset::GlobBuilder;
 use ignore::gitignore::{Gitignore, GitignoreBuilder};
 
+use self::place::{cleaned, placed};
 use crate::cli::{Args, Color, Extensions, Variable, is_duration};
 use crate::journal::{Target, identity};
 use crate::policy::{Policy, RestartPolicy, RestartWhen, Settle, StopPolicy};
@@ -110,7 +113,7 @@ impl Config {
         let explain = args.explain.as_deref();
         Ok(Self {
             events,
-            explain: explain.map(|path| cleaned(&env.dir.join(path))),
+            explain: explain.map(|path| placed(&env.dir.join(path), &env.dir)),
             policy: policy(&args, watch.is_some()),
             style: style(&args, env),
             programs: programs(args, env),
@@ -247,7 +250,10 @@ fn watch(args: &Args, ignored: Option<&Ignored>, env: &Env) -> anyhow::Result<Op
     roots.extend(files.map(|file| literal(file, &env.dir)));
     let mut flags = vec![patterns(&env.dir, &args.ignore)?];
     if let Some(ignored) = ignored {
-        flags.push(patterns(&cleaned(&ignored.dir), &ignored.patterns)?);
+        flags.push(patterns(
+            &placed(&ignored.dir, &env.dir),
+            &ignored.patterns,
+        )?);
     }
     let filter = FilterSpec {
         roots,
@@ -318,7 +324,7 @@ fn root(typed: &Path, dir: &Path) -> anyhow::Result<Root> {
         })?;
     Ok(Root {
         name,
-        path: cleaned(&dir.join(base)),
+        path: placed(&dir.join(base), dir),
         glob: Some(glob.compile_matcher()),
     })
 }
@@ -327,7 +333,7 @@ fn root(typed: &Path, dir: &Path) -> anyhow::Result<Root> {
 fn literal(typed: &Path, dir: &Path) -> Root {
     Root {
         name: typed.to_string_lossy().into_owned(),
-        path: cleaned(&dir.join(typed)),
+        path: placed(&dir.join(typed), dir),
         glob: None,
     }
 }
@@ -335,23 +341,6 @@ fn literal(typed: &Path, dir: &Path) -> Root {
 /// Whether there is anything in it that means something in a glob.
 fn is_special(path: &OsStr) -> bool {
     path.as_bytes().iter().any(|byte| b"*?[{".contains(byte))
-}
-
-/// The path without `.` and `..`. What precedes a `..` may be a link, so that the system is asked
-/// where it leads, if it is there.
-fn cleaned(path: &Path) -> PathBuf {
-    let mut clean = PathBuf::new();
-    for part in path.components() {
-        match part {
-            Component::CurDir => {}
-            Component::ParentDir => {
-                clean = clean.canonicalize().unwrap_or(clean);
-                clean.pop();
-            }
-            part => clean.push(part),
-        }
-    }
-    clean
 }
 
 /// An error in the form in which clap tells them, with the exit code that they have.

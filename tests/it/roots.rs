@@ -1,6 +1,7 @@
 //! Watches what `-w` names: files, directories and globs, that come and go.
 
 use std::fs;
+use std::os::unix::fs::symlink;
 
 use crate::sandbox::{Rwatch, Sandbox};
 
@@ -45,6 +46,47 @@ fn a_glob_does_not_cross_directories_unless_it_says_so() {
         rwatch.ignores(|s| s.save(path, ""));
     }
     rwatch.notices("lib/new/deep/a.ts", |s| s.write("lib/new/deep/a.ts", ""));
+}
+
+#[test]
+fn the_current_directory_has_one_name_however_it_was_reached() {
+    let sandbox = Sandbox::new().file("src/a.js", "").dir("src/gen");
+    symlink(sandbox.path(""), sandbox.side("link")).expect("a writable sandbox");
+    symlink("..", sandbox.side("above")).expect("a writable sandbox");
+    let typed = sandbox.side("link/src");
+    let options = ["-w", &typed, "-i", "/src/gen/"];
+    let asks = |path: String, yes: bool, answer: &str| {
+        let output = sandbox.explain(&options, &path);
+        let code = i32::from(!yes);
+        assert_eq!(output, (Some(code), format!("{answer}\n")), "{path}");
+    };
+    let yes = format!("src/a.js: yes, `{typed}` is watched");
+    asks(sandbox.side("link/src/a.js"), true, &yes);
+    asks(sandbox.side("above/work/src/a.js"), true, &yes);
+    asks("src/a.js".to_owned(), true, &yes);
+    let no = "src/gen/b.js: no, src/gen is ignored: --ignore /src/gen/";
+    asks(sandbox.side("link/src/gen/b.js"), false, no);
+    let glob = sandbox.side("link/src/*.js");
+    let options = ["-w", &typed, "-w", &glob, "-i", "/src/gen/"].map(str::to_owned);
+    let options: Vec<&str> = options.iter().map(String::as_str).collect();
+    let mut rwatch = start(sandbox.fences("src/"), &options);
+    rwatch.save("src/a.js", "");
+    rwatch.restarts_for(&["src/a.js"]);
+    rwatch.ignores(|s| s.save("src/gen/b.js", ""));
+}
+
+#[test]
+fn a_project_file_has_one_name_however_it_was_reached() {
+    let settings = "command = 'true'\nwatch = 'src'\nignore = '/src/gen'\n";
+    let sandbox = Sandbox::new().file("rwatch.toml", settings).dir("src/gen");
+    symlink(sandbox.path(""), sandbox.side("link")).expect("a writable sandbox");
+    let file = sandbox.side("link/rwatch.toml");
+    let (code, text) = sandbox.explain(&["--config", &file], "src/gen/b.js");
+    let no = "src/gen/b.js: no, src/gen is ignored: --ignore /src/gen\n";
+    assert_eq!((code, &*text), (Some(1), no));
+    let (code, text) = sandbox.explain(&["--config", &file], "src/a.js");
+    assert_eq!(code, Some(0), "{text}");
+    assert!(text.starts_with("src/a.js: yes, "), "{text}");
 }
 
 #[test]

@@ -187,6 +187,20 @@ impl Sandbox {
         assert!(output.status.success(), "{program} {args:?}: {output:?}");
     }
 
+    /// The exit code of `rwatch OPTIONS --explain PATH`, and what it says.
+    pub(crate) fn explain(&self, options: &[&str], path: &str) -> (Option<i32>, String) {
+        let words = [
+            &[env!("CARGO_BIN_EXE_rwatch")],
+            options,
+            &["--explain", path],
+        ]
+        .concat();
+        let output = self.command(words.into_iter().map(OsString::from)).output();
+        let output = output.expect("rwatch starts");
+        let text = String::from_utf8(output.stdout).expect("text");
+        (output.status.code(), text)
+    }
+
     /// Starts `rwatch OPTIONS -- COMMAND`; COMMAND `child` is the fixture.
     pub(crate) fn start<O: AsRef<OsStr>, C: AsRef<OsStr>>(
         self,
