@@ -80,9 +80,10 @@ pub struct Args {
 
     /// Watch this file, directory or glob (repeatable)
     ///
-    /// A glob stands in quotes: 'src/**/*.ts'; `*` does not cross `/`. A path that exists is taken
-    /// literally, even with `[`, `{` or `!` in it. The path may not exist yet. Default: the
-    /// current directory, or nothing with --max-restarts.
+    /// A glob stands in quotes: 'src/**/*.ts'; `*` does not cross `/`, and a directory that it
+    /// matches means what is in it. A path that exists is taken literally, even with `[`, `{` or `!`
+    /// in it. The path may not exist yet. Default: the current directory, or nothing with
+    /// --max-restarts.
     #[arg(short, long, value_name = "PATH", help_heading = "Watching", value_hint = ValueHint::AnyPath)]
     pub watch: Vec<PathBuf>,
 

@@ -7,12 +7,11 @@ use std::fs::File;
 use std::io::IsTerminal as _;
 use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStrExt as _;
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, anyhow};
 use clap::CommandFactory as _;
 use clap::error::ErrorKind;
-use globset::GlobBuilder;
 use ignore::gitignore::{Gitignore, GitignoreBuilder};
 
 use self::place::{cleaned, placed};
@@ -23,7 +22,7 @@ use crate::process::{Launch, Programs};
 use crate::reporter::{Style, Volume, Wanted};
 use crate::terminal::is_in_foreground;
 use crate::text::reason;
-use crate::watch::{FilterSpec, GitHome, Root, WatchSpec};
+use crate::watch::{FilterSpec, GitHome, Pattern, Root, WatchSpec, globs};
 
 /// Everything that a run of rwatch is made of.
 #[derive(Debug)]
@@ -297,35 +296,29 @@ fn patterns(dir: &Path, patterns: &[String]) -> anyhow::Result<Gitignore> {
         .context("cannot read the patterns of --ignore")
 }
 
-/// A path that exists is that path, whatever is in its name; else it is a glob if it looks like
-/// one, else a path that does not exist yet.
+/// A path that exists is that path, whatever is in its name, and so is the directory that a glob begins
+/// in; else it is a glob if it looks like one, else a path that does not exist yet.
 fn root(typed: &Path, dir: &Path) -> anyhow::Result<Root> {
     if typed.as_os_str().is_empty() {
         return Err(usage(
             "invalid value '' for '--watch <PATH>': a path is not empty; `.` is the current directory",
         ));
     }
-    let is_there = dir.join(typed).symlink_metadata().is_ok();
-    if is_there || !is_special(typed.as_os_str()) {
+    let (begin, glob) = globs::split(typed, dir);
+    if glob.as_os_str().is_empty() {
         return Ok(literal(typed, dir));
     }
     let name = typed.to_string_lossy().into_owned();
-    let is_plain = |part: &Component<'_>| !is_special(part.as_os_str());
-    let base: PathBuf = typed.components().take_while(is_plain).collect();
-    let pattern: PathBuf = typed.components().skip_while(is_plain).collect();
-    let glob = GlobBuilder::new(&pattern.to_string_lossy())
-        .literal_separator(true)
-        .build()
-        .map_err(|error| {
-            usage(&format!(
-                "invalid value '{name}' for '--watch <PATH>': {}",
-                error.kind()
-            ))
-        })?;
+    let glob = Pattern::new(&glob.to_string_lossy()).map_err(|error| {
+        usage(&format!(
+            "invalid value '{name}' for '--watch <PATH>': {}",
+            error.kind()
+        ))
+    })?;
     Ok(Root {
         name,
-        path: placed(&dir.join(base), dir),
-        glob: Some(glob.compile_matcher()),
+        path: placed(&dir.join(begin), dir),
+        glob: Some(glob),
     })
 }
 
@@ -336,11 +329,6 @@ fn literal(typed: &Path, dir: &Path) -> Root {
         path: placed(&dir.join(typed), dir),
         glob: None,
     }
-}
-
-/// Whether there is anything in it that means something in a glob.
-fn is_special(path: &OsStr) -> bool {
-    path.as_bytes().iter().any(|byte| b"*?[{".contains(byte))
 }
 
 /// An error in the form in which clap tells them, with the exit code that they have.

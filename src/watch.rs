@@ -14,6 +14,7 @@ mod filter;
 mod fold;
 mod git;
 mod git_config;
+pub mod globs;
 mod links;
 mod observer;
 mod poll;
@@ -32,6 +33,7 @@ use notify::{Config, ErrorKind, RecommendedWatcher, Watcher as _};
 
 pub use self::filter::{FilterSpec, Root};
 pub use self::git_config::GitHome;
+pub use self::globs::Pattern;
 use self::observer::{Message, Observer};
 use crate::event::{Event, Note};
 

@@ -10,12 +10,12 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
-use globset::GlobMatcher;
 use ignore::Match;
 use ignore::gitignore::{Gitignore, GitignoreBuilder};
 
 use super::excludes::Excludes;
 use super::git_config::GitHome;
+use super::globs::Pattern;
 use super::{built_in, git, wildmatch};
 
 /// What was asked to be watched, and what of it was not.
@@ -43,7 +43,7 @@ pub struct Root {
     /// The path; for a pattern, the directory above everything that it can match.
     pub path: PathBuf,
     /// The pattern, matched against what follows `path`.
-    pub glob: Option<GlobMatcher>,
+    pub glob: Option<Pattern>,
 }
 
 impl Root {
@@ -52,9 +52,34 @@ impl Root {
         match (path.strip_prefix(&self.path), &self.glob) {
             (Err(_), _) => false,
             (Ok(_), None) => true,
-            // Below the base every directory may lead to a match.
-            (Ok(_), Some(_)) if is_dir => true,
-            (Ok(rest), Some(glob)) => glob.is_match(rest),
+            (Ok(rest), Some(glob)) if is_dir => glob.leads_through(rest),
+            (Ok(rest), Some(glob)) => glob.holds(rest),
+        }
+    }
+
+    /// Whether everything in `dir` was asked for.
+    fn covers_all_in(&self, dir: &Path) -> bool {
+        match (dir.strip_prefix(&self.path), &self.glob) {
+            (Err(_), _) => false,
+            (Ok(_), None) => true,
+            (Ok(rest), Some(glob)) => glob.holds(rest),
+        }
+    }
+
+    /// Whether something right in `dir` may have been named.
+    fn may_name_in(&self, dir: &Path) -> bool {
+        match &self.glob {
+            None => self.path == dir || self.path.parent() == Some(dir),
+            Some(_) => dir.starts_with(&self.path),
+        }
+    }
+
+    /// Whether `path` itself was named.
+    fn names(&self, path: &Path) -> bool {
+        match (path.strip_prefix(&self.path), &self.glob) {
+            (Err(_), _) => false,
+            (Ok(rest), None) => rest.as_os_str().is_empty(),
+            (Ok(rest), Some(glob)) => glob.names(rest),
         }
     }
 }
@@ -181,25 +206,18 @@ impl Filter {
 
     /// The rules as they are for everything that is right in `dir`.
     pub fn within(&self, dir: &Path) -> Within<'_> {
-        let whole = |root: &Root| root.glob.is_none() && dir.starts_with(&root.path);
+        let roots = &self.spec.roots;
         Within {
             filter: self,
-            is_covered: self.spec.roots.iter().any(whole),
-            has_root: self
-                .spec
-                .roots
-                .iter()
-                .any(|root| root.path == dir || root.path.parent() == Some(dir)),
+            is_covered: roots.iter().any(|root| root.covers_all_in(dir)),
+            has_root: roots.iter().any(|root| root.may_name_in(dir)),
             ignore_files: self.ignore_files(dir),
         }
     }
 
     /// Whether `path` itself was named with `--watch`.
     pub fn is_root(&self, path: &Path) -> bool {
-        self.spec
-            .roots
-            .iter()
-            .any(|root| root.glob.is_none() && root.path == path)
+        self.spec.roots.iter().any(|root| root.names(path))
     }
 
     /// Whether a file of this name holds rules.

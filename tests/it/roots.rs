@@ -4,6 +4,7 @@ use std::fs;
 use std::os::unix::fs::symlink;
 
 use crate::sandbox::{Rwatch, Sandbox};
+use crate::saves::explains;
 
 fn start(sandbox: Sandbox, options: &[&str]) -> Rwatch {
     let mut rwatch = sandbox.start(options, ["child"]);
@@ -46,6 +47,91 @@ fn a_glob_does_not_cross_directories_unless_it_says_so() {
         rwatch.ignores(|s| s.save(path, ""));
     }
     rwatch.notices("lib/new/deep/a.ts", |s| s.write("lib/new/deep/a.ts", ""));
+}
+
+#[test]
+fn a_glob_that_matches_directories_means_what_is_in_them() {
+    let sandbox = Sandbox::new()
+        .file("packages/a/src/deep/x.js", "")
+        .file("packages/a/lib/y.js", "")
+        .dir("packages/b")
+        .fences("packages/a/src/");
+    let mut rwatch = start(sandbox, &["-w", "packages/*/src"]);
+    for path in ["packages/a/src/deep/x.js", "packages/a/src/z.js"] {
+        rwatch.save(path, "");
+        rwatch.restarts_for(&[path]);
+    }
+    for path in ["packages/a/lib/y.js", "packages/a/x.js", "packages/x.js"] {
+        rwatch.ignores(|s| s.save(path, ""));
+    }
+    // What matches later is watched from then on, and so is what is made anew.
+    rwatch.notices("packages/b/src/a.js", |s| {
+        s.write("packages/b/src/a.js", "");
+    });
+    rwatch.notices("packages/c/src/a.js", |s| {
+        s.write("packages/c/src/a.js", "");
+    });
+    rwatch.notices("packages/b/src", |s| {
+        fs::remove_dir_all(s.path("packages/b")).expect("a directory");
+    });
+    rwatch.notices("packages/b/src/a.js", |s| {
+        s.write("packages/b/src/a.js", "");
+    });
+    rwatch.save("packages/b/src/a.js", "anew");
+    rwatch.restarts_for(&["packages/b/src/a.js"]);
+}
+
+#[test]
+fn a_glob_looks_only_where_it_may_match() {
+    let sandbox = Sandbox::new()
+        .file("packages/a/src/x.js", "")
+        .dir("packages/a/data/many/directories")
+        .dir("packages/a/b/src")
+        .fences("packages/a/src/");
+    let mut rwatch = start(sandbox, &["-w", "packages/*/src"]);
+    rwatch.says("watching packages/*/src: 1 file in 3 directories");
+    rwatch.ignores(|s| s.save("packages/a/b/src/x.js", "one level too deep"));
+    explains(
+        &rwatch,
+        &["-w", "packages/*/src"],
+        "packages/a/data",
+        false,
+        "it is under no watched path",
+    );
+}
+
+#[test]
+fn a_name_that_a_glob_spells_out_wins_over_ignore_files() {
+    let sandbox = Sandbox::new()
+        .file(".gitignore", "dist/\n.env\n")
+        .file("packages/a/dist/x.js", "")
+        .file("packages/a/.env", "");
+    let named = ["-w", "packages/*/dist", "-w", "packages/*/.env", "-e", "js"];
+    let yes = |path, answer| explains(&sandbox, &named, path, true, answer);
+    yes("packages/a/dist/x.js", "`packages/*/dist` is watched");
+    yes("packages/a/.env", "`packages/*/.env` is watched");
+    let matched = ["-w", "packages/**"];
+    let no = |path, answer| explains(&sandbox, &matched, path, false, answer);
+    no("packages/a/.env", "`.env` in .gitignore, line 2");
+    let dist = "packages/a/dist is ignored: `dist/` in .gitignore, line 1";
+    no("packages/a/dist/x.js", dist);
+}
+
+#[test]
+fn a_directory_above_a_glob_is_taken_literally() {
+    let sandbox = Sandbox::new()
+        .dir("pages/[slug]/{x}")
+        .dir("pages/s")
+        .fences("pages/[slug]/");
+    let options = ["-w", "pages/[slug]/*.js", "-w", "pages/[slug]/{x}/*.ts"];
+    let mut rwatch = start(sandbox, &options);
+    for path in ["pages/[slug]/a.js", "pages/[slug]/{x}/a.ts"] {
+        rwatch.save(path, "");
+        rwatch.restarts_for(&[path]);
+    }
+    for path in ["pages/s/a.js", "pages/[slug]/a.ts"] {
+        rwatch.ignores(|s| s.save(path, ""));
+    }
 }
 
 #[test]

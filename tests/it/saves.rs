@@ -246,7 +246,7 @@ fn a_removed_file_that_is_still_written_to_changes_no_more() {
 
 /// Asks `rwatch OPTIONS --explain PATH`; `answer` has `*` for anything.
 #[track_caller]
-fn explains(sandbox: &Sandbox, options: &[&str], path: &str, yes: bool, answer: &str) {
+pub(crate) fn explains(sandbox: &Sandbox, options: &[&str], path: &str, yes: bool, answer: &str) {
     let words = [
         &[env!("CARGO_BIN_EXE_rwatch")],
         options,
