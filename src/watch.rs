@@ -19,6 +19,7 @@ mod links;
 mod observer;
 mod poll;
 mod roots;
+mod special;
 mod tree;
 mod wildmatch;
 

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::WatchSpec;
 use super::filter::{Filter, Rule, Verdict};
+use super::special::is_special;
 use crate::text::shown;
 
 /// The answer.
@@ -105,5 +106,7 @@ fn blocked<'a>(
             filter.load(at);
         }
     }
-    None
+    let kind = path.symlink_metadata().map(|meta| meta.file_type());
+    let is_unsaved = kind.is_ok_and(is_special) && !filter.is_root(path);
+    is_unsaved.then_some((path, Rule::Special))
 }

@@ -108,6 +108,8 @@ pub enum Rule {
     Outside,
     /// Standard output or error goes there: what is said about a change would be a change.
     Output,
+    /// It is a socket, a FIFO or a device: nobody saves one.
+    Special,
 }
 
 impl Rule {
@@ -126,6 +128,7 @@ impl Rule {
             Self::Extension => "--ext does not list its ending".to_owned(),
             Self::Outside => "it is under no watched path".to_owned(),
             Self::Output => "the output goes there".to_owned(),
+            Self::Special => "a socket, a FIFO or a device is no file that is saved".to_owned(),
         }
     }
 }

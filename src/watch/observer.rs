@@ -374,11 +374,15 @@ impl<R: Fn(Report)> Observer<R> {
             // Its directory is watched for the sake of another name.
             return self.note_ignored(path, &Rule::Outside);
         }
+        let named = alias.is_some();
         let name = alias.unwrap_or(path).to_path_buf();
         if let Verdict::Ignored(rule) = self.filter.verdict(&name, false) {
             return self.note_ignored(&name, &rule);
         }
-        let Some(certain) = self.weigh(path, event.kind) else {
+        if !named && self.is_of_special(path, event.kind) {
+            return self.note_ignored(&name, &Rule::Special);
+        }
+        let Some(certain) = self.weigh(path, event.kind, named) else {
             return;
         };
         let Some(certain) = self.compare(path, event.kind, certain) else {
@@ -392,18 +396,31 @@ impl<R: Fn(Report)> Observer<R> {
         self.batch.events.push(event);
     }
 
+    /// Whether it happened to a socket, a FIFO or a device that is known. What has just come is
+    /// looked at when it is weighed.
+    fn is_of_special(&mut self, path: &Path, kind: EventKind) -> bool {
+        match kind {
+            EventKind::Modify(ModifyKind::Name(RenameMode::From)) | EventKind::Remove(_) => {
+                self.tree.was_special(path)
+            }
+            EventKind::Create(_) | EventKind::Modify(ModifyKind::Name(_)) | ANOTHER => false,
+            _ => self.tree.is_special(path),
+        }
+    }
+
     /// Whether what happened to a file is a certain change (or a soft one). None: it is no change.
-    fn weigh(&mut self, path: &Path, kind: EventKind) -> Option<bool> {
+    fn weigh(&mut self, path: &Path, kind: EventKind, named: bool) -> Option<bool> {
         match kind {
             EventKind::Create(_) => {
                 // Of a link, a fifo or a second name nothing more will be heard; another file is
                 // closed some day.
                 let is_open = |meta: fs::Metadata| meta.is_file() && meta.nlink() == 1;
-                let open = self.appeared(path).is_some_and(is_open);
+                let (counts, meta) = self.appeared(path, named);
+                let open = meta.is_some_and(is_open);
                 if open {
                     self.burst.writing.insert(path.to_path_buf());
                 }
-                Some(!open)
+                counts.then_some(!open)
             }
             EventKind::Modify(ModifyKind::Name(RenameMode::From)) | EventKind::Remove(_) => {
                 self.burst.writing.remove(path);
@@ -415,15 +432,10 @@ impl<R: Fn(Report)> Observer<R> {
                 // that does not count.
                 (known || matches!(kind, EventKind::Remove(_))).then_some(true)
             }
-            EventKind::Modify(ModifyKind::Name(_)) => {
-                self.appeared(path);
-                Some(true)
+            EventKind::Modify(ModifyKind::Name(_)) | ANOTHER => {
+                self.appeared(path, named).0.then_some(true)
             }
             EventKind::Modify(ModifyKind::Metadata(_)) => self.tree.has_moved(path).then_some(true),
-            ANOTHER => {
-                self.appeared(path);
-                Some(true)
-            }
             // A time of a directory was set: of the modification time alone the kernel tells as of a
             // write, and no close will follow.
             EventKind::Modify(_) if self.tree.contains(path) => None,
@@ -436,7 +448,7 @@ impl<R: Fn(Report)> Observer<R> {
             }
             EventKind::Access(AccessKind::Close(AccessMode::Write)) => {
                 if self.burst.writing.remove(path) {
-                    self.tree.present(path);
+                    self.tree.present(path, named);
                     return Some(true);
                 }
                 // Without a write before it: mmap, touch, or nothing but an open for writing.
@@ -460,14 +472,19 @@ impl<R: Fn(Report)> Observer<R> {
         }
     }
 
-    /// Takes in that a file is there that was not, or that another one has taken its place; what
-    /// it is, unless it has gone again.
-    fn appeared(&mut self, path: &Path) -> Option<fs::Metadata> {
-        let (known, meta) = self.tree.present(path);
-        if !self.burst.gone.remove(path) && !known {
+    /// Takes in that a file is there that was not, or that another one has taken its place. Whether
+    /// that counts, and what it is, unless it has gone again: what is no file counts if a file had to
+    /// make way for it.
+    fn appeared(&mut self, path: &Path, named: bool) -> (bool, Option<fs::Metadata>) {
+        let (known, meta) = self.tree.present(path, named);
+        let is_back = self.burst.gone.remove(path);
+        if self.tree.is_special(path) {
+            return (known, meta);
+        }
+        if !is_back && !known {
             self.burst.born.insert(path.to_path_buf());
         }
-        meta
+        (true, meta)
     }
 
     /// Takes in that a directory was made or moved here. What is in it by now has changed.

@@ -8,7 +8,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::ffi::OsString;
-use std::fs;
+use std::fs::{self, FileType};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -17,6 +17,7 @@ use notify::event::{CreateKind, ModifyKind, RemoveKind};
 use notify::{Event, EventKind};
 
 use super::filter::{Filter, Verdict};
+use super::special::is_special;
 
 /// How often to look, if nothing else is said.
 pub const EVERY: Duration = Duration::from_secs(1);
@@ -150,7 +151,7 @@ impl Poller {
         for (path, listing) in &mut self.dirs {
             let flat = listing.flat;
             let counts = counts(filter, path);
-            if let Some(entries) = look(path, |path, is_dir| flat || counts(path, is_dir)) {
+            if let Some(entries) = look(path, |path, kind| flat || counts(path, kind)) {
                 compare(path, &listing.entries, &entries, &mut events);
                 listing.entries = entries;
             } else if !flat {
@@ -164,19 +165,23 @@ impl Poller {
 }
 
 /// Whether an entry of `dir` is compared: one that counts, and one that tells which ones do.
-fn counts(filter: &Filter, dir: &Path) -> impl Fn(&Path, bool) -> bool {
+fn counts(filter: &Filter, dir: &Path) -> impl Fn(&Path, FileType) -> bool {
     let within = filter.within(dir);
-    move |path, is_dir| filter.is_ignore_file(path) || within.verdict(path, is_dir) == Verdict::Kept
+    move |path, kind| {
+        let may_be_saved = !is_special(kind) || filter.is_root(path);
+        filter.is_ignore_file(path)
+            || may_be_saved && within.verdict(path, kind.is_dir()) == Verdict::Kept
+    }
 }
 
 /// What is in a directory, of what is `wanted`.
-fn look(path: &Path, wanted: impl Fn(&Path, bool) -> bool) -> Option<HashMap<OsString, Seen>> {
+fn look(path: &Path, wanted: impl Fn(&Path, FileType) -> bool) -> Option<HashMap<OsString, Seen>> {
     let entries = fs::read_dir(path).ok()?.flatten();
     let wanted = entries.filter(|entry| {
-        let is_dir = entry.file_type().is_ok_and(|kind| kind.is_dir());
-        wanted(&entry.path(), is_dir)
+        // One that is gone by now is not there.
+        let kind = entry.file_type();
+        kind.is_ok_and(|kind| wanted(&entry.path(), kind))
     });
-    // One that is gone by now is not there.
     let seen = wanted.filter_map(|entry| {
         let seen = Seen::new(&entry.metadata().ok()?);
         Some((entry.file_name(), seen))

@@ -18,6 +18,7 @@ use notify::{ErrorKind, PathOp, RecommendedWatcher, Watcher as _};
 
 use super::filter::{Filter, Verdict};
 use super::poll::{self, Poller};
+use super::special::{Specials, is_special};
 
 /// The watched directories.
 pub(super) struct Tree {
@@ -41,6 +42,8 @@ pub(super) struct Tree {
     vanished: Vec<PathBuf>,
     /// How many files' times were read at once.
     stamped: usize,
+    /// What is in them and is no file.
+    specials: Specials,
 }
 
 /// The times of so many files are read before COMMAND starts, which it never does before there are
@@ -102,6 +105,7 @@ impl Tree {
             stands: false,
             vanished: Vec::new(),
             stamped: 0,
+            specials: Specials::default(),
         }
     }
 
@@ -282,8 +286,15 @@ impl Tree {
         for entry in fs::read_dir(path)? {
             let entry = entry?;
             // One that has gone by now is no directory.
-            let is_dir = entry.file_type().is_ok_and(|kind| kind.is_dir());
+            let kind = entry.file_type().ok();
+            let is_dir = kind.is_some_and(|kind| kind.is_dir());
             let (entry, ino) = (entry.path(), is_dir.then(|| entry.ino()));
+            if let Some(kind) = kind.filter(|kind| is_special(*kind))
+                && !filter.is_root(&entry)
+            {
+                self.specials.record(&entry, kind);
+                continue;
+            }
             rules |= filter.tells_of_rules(&entry);
             entries.push((entry, ino));
         }
@@ -345,6 +356,7 @@ impl Tree {
 
     /// Ends the watching of `path` and everything below. Whether files that count were in it.
     pub(super) fn drop_below(&mut self, path: &Path) -> bool {
+        self.specials.drop_below(path);
         let mut had_files = false;
         let mut gone = Vec::new();
         for (below, dir) in self.dirs.range(path.to_path_buf()..) {
@@ -460,9 +472,15 @@ impl Tree {
     }
 
     /// Takes in that a file is there, and reads its time anew. Whether it was known before, and
-    /// what it is, unless it has gone in the meantime.
-    pub(super) fn present(&mut self, path: &Path) -> (bool, Option<fs::Metadata>) {
+    /// what it is, unless it has gone in the meantime. Something that is no file, and was not
+    /// `named`, is known to [`Tree::is_special`] alone then.
+    pub(super) fn present(&mut self, path: &Path, named: bool) -> (bool, Option<fs::Metadata>) {
         let meta = fs::symlink_metadata(path).ok();
+        if let Some(meta) = meta.as_ref().filter(|_| !named)
+            && self.specials.record(path, meta.file_type())
+        {
+            return (self.absent(path), None);
+        }
         let stamp = meta.as_ref().map(mtime);
         let known = self
             .dir_of(path)
@@ -477,6 +495,16 @@ impl Tree {
                 .entry(name_hash(path))
                 .or_insert(Some(mtime(&meta)));
         }
+    }
+
+    /// Whether what is at `path` is known to be no file.
+    pub(super) fn is_special(&self, path: &Path) -> bool {
+        self.specials.contains(path)
+    }
+
+    /// Takes in that what was at `path` is gone. Whether it was no file.
+    pub(super) fn was_special(&mut self, path: &Path) -> bool {
+        self.specials.remove(path)
     }
 
     /// Takes in that a file is gone. Whether it was known before.

@@ -38,6 +38,7 @@ mod roots;
 mod runs;
 mod sandbox;
 mod saves;
+mod specials;
 mod stopping;
 mod terminal;
 mod text;
