@@ -69,6 +69,15 @@ pub struct Programs {
     pub build: Option<Launch>,
 }
 
+/// A run that has started.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Started {
+    /// The process id of its leader.
+    pub pid: i32,
+    /// The list of changes was too long to be given to it.
+    pub unlisted: bool,
+}
+
 /// The runs that are not over, and the means to start, signal and reap them.
 pub struct Processes {
     programs: Programs,
@@ -195,7 +204,7 @@ impl Processes {
         before: RunId,
         reason: StartReason,
         changes: &Changes,
-    ) -> Result<Option<i32>, SpawnFailure> {
+    ) -> Result<Option<Started>, SpawnFailure> {
         let files = self.launch(id).env_files.clone();
         let variables = match self.env_files.variables(&files, id.is_build()) {
             Ok(Some(variables)) => variables,
@@ -206,19 +215,28 @@ impl Processes {
             }
         };
         let name = launch::unique(id);
-        let launch = self.launch(id);
-        let mut command = launch.command(before, &name, reason, changes, &variables);
-        if id.is_build() {
-            command.stdin(Stdio::null());
+        let attempt = |it: &mut Self, changes: &Changes| {
+            let launch = it.launch(id);
+            let mut command = launch.command(before, &name, reason, changes, &variables);
+            if id.is_build() {
+                command.stdin(Stdio::null());
+            }
+            it.start(id, name.clone(), command)
+        };
+        let mut started = attempt(self, changes);
+        let too_long = |error: &io::Error| error.raw_os_error() == Some(libc::E2BIG);
+        let unlisted = changes.len() > 0 && started.as_ref().is_err_and(too_long);
+        if unlisted {
+            // Better to run without the list than not at all.
+            started = attempt(self, &Changes::default());
         }
-        let started = self.start(id, name, command);
         let started = started.map_err(|error| self.launch(id).diagnose(&error, &variables));
         self.env_files.used(match &started {
             Ok(_) if id.is_build() => Outcome::Building,
             Err(failure) if failure.is_transient() => Outcome::Again,
             Ok(_) | Err(_) => Outcome::Over,
         });
-        started.map(Some)
+        started.map(|pid| Some(Started { pid, unlisted }))
     }
 
     /// Takes in what a file with variables held.

@@ -160,6 +160,13 @@ impl Reporter {
         );
     }
 
+    /// Says that a run is not told what has changed, as there was no room for it.
+    pub fn unlisted(&self) {
+        let text =
+            "RWATCH_CHANGED is empty: with the list of changes the environment would be too long";
+        self.line(Tone::Detail, text);
+    }
+
     /// Clears the screen, where asked to.
     pub fn clear(&self) {
         if self.style.clear && is_writable() {

@@ -13,7 +13,7 @@ use nix::sys::signal::Signal;
 use crate::config::Config;
 use crate::event::{Changes, Event, ExitReason, Halt, Note, RunId, StartReason};
 use crate::journal::{Journal, Start, Target};
-use crate::process::{Given, News, Processes, Read, Reading};
+use crate::process::{Given, News, Processes, Read, Reading, Started};
 use crate::reporter::Reporter;
 use crate::signals;
 use crate::supervisor::{Action, Outcome, Supervisor};
@@ -286,8 +286,9 @@ impl World<'_> {
             .processes
             .spawn(run, start.before, start.reason, &start.changes);
         match spawned {
-            Ok(Some(pid)) => {
-                self.note_start(run, start.before, pid, start.reason, &start.changes);
+            Ok(Some(started)) => {
+                let pid = started.pid;
+                self.note_start(run, start.before, started, start.reason, &start.changes);
                 if !run.is_build() {
                     self.reporter
                         .spawned(run, start.reason, &start.changes, pid);
@@ -327,10 +328,13 @@ impl World<'_> {
         &mut self,
         run: RunId,
         before: RunId,
-        pid: i32,
+        Started { pid, unlisted }: Started,
         reason: StartReason,
         changes: &Changes,
     ) {
+        if unlisted {
+            self.reporter.unlisted();
+        }
         self.journal.started(&Start {
             run,
             before,

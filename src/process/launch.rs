@@ -123,6 +123,10 @@ impl Launch {
                 program,
                 why: reason(error),
             },
+            Some(Errno::E2BIG) => why(
+                "argument list too long: arguments and environment may have no more than \
+                 `getconf ARG_MAX` bytes together, and on Linux 128 KiB each",
+            ),
             _ => why(&reason(error)),
         }
     }

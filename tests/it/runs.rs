@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use std::fs;
 use std::os::unix::fs::symlink;
 
-use crate::sandbox::{Rwatch, Sandbox, matches};
+use crate::sandbox::{Ended, Rwatch, Sandbox, matches};
 
 #[test]
 fn a_restart_is_one_stop_signal_then_the_end_then_the_next_start() {
@@ -186,6 +186,44 @@ fn changed_names_end_at_64_kib_with_a_whole_one() {
     for path in &changed {
         assert!(path.len() == 100 && rwatch.path(path).exists(), "{path}");
     }
+}
+
+/// A sandbox in which a program may have 128 KiB of arguments and environment, of which so much is
+/// taken.
+fn narrow(taken: usize) -> Sandbox {
+    let script = "ulimit -s 512 && exec \"$@\"";
+    let sandbox = Sandbox::new().wrapper(&["sh", "-c", script, "sh"]);
+    sandbox.env("TAKEN", &"x".repeat(taken))
+}
+
+#[test]
+fn a_list_of_changes_that_does_not_fit_is_left_out() {
+    let sandbox = narrow(80_000);
+    let gate = sandbox.side("gate");
+    let words = ["child", "stop-when", &gate];
+    let mut rwatch = sandbox.start(["-v", "--stop-timeout", "10m"], words);
+    rwatch.ready();
+    for n in 0..700 {
+        rwatch.save(&format!("{n:0>100}"), "");
+    }
+    rwatch.knows_of(700);
+    rwatch.open("gate");
+    let start = rwatch.ready();
+    assert_eq!((start.run, &*start.reason), (2, "change"));
+    assert_eq!(start.changed, [""; 0]);
+    rwatch.says("RWATCH_CHANGED is empty: *");
+    // One that fits is there again.
+    rwatch.save("a.js", "");
+    rwatch.open("gate");
+    rwatch.restarts_for(&["a.js"]);
+}
+
+#[test]
+fn arguments_that_do_not_fit_are_an_error_that_says_what_would() {
+    let sandbox = narrow(80_000).file("large.env", &format!("MORE={}\n", "x".repeat(60_000)));
+    let mut rwatch = sandbox.start(["-m", "5", "--env-file", "large.env"], ["true"]);
+    rwatch.says("cannot execute `true`: argument list too long: *`getconf ARG_MAX`*");
+    assert_eq!(rwatch.exit(), Ended::Code(126));
 }
 
 #[test]
