@@ -20,6 +20,7 @@ mod observer;
 mod poll;
 mod roots;
 mod special;
+mod stamp;
 mod tree;
 mod wildmatch;
 

@@ -435,7 +435,9 @@ impl<R: Fn(Report)> Observer<R> {
             EventKind::Modify(ModifyKind::Name(_)) | ANOTHER => {
                 self.appeared(path, named).0.then_some(true)
             }
-            EventKind::Modify(ModifyKind::Metadata(_)) => self.tree.has_moved(path).then_some(true),
+            EventKind::Modify(ModifyKind::Metadata(_)) => {
+                self.tree.has_moved(path, false).then_some(true)
+            }
             // A time of a directory was set: of the modification time alone the kernel tells as of a
             // write, and no close will follow.
             EventKind::Modify(_) if self.tree.contains(path) => None,
@@ -452,7 +454,7 @@ impl<R: Fn(Report)> Observer<R> {
                     return Some(true);
                 }
                 // Without a write before it: mmap, touch, or nothing but an open for writing.
-                self.tree.has_moved(path).then_some(true)
+                self.tree.has_moved(path, true).then_some(true)
             }
             EventKind::Access(_) | EventKind::Other => None,
         }

@@ -11,7 +11,7 @@ use std::hash::{Hash as _, Hasher as _};
 use std::io;
 use std::os::unix::fs::{DirEntryExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use nix::time::{ClockId, clock_gettime};
 use notify::{ErrorKind, PathOp, RecommendedWatcher, Watcher as _};
@@ -19,6 +19,7 @@ use notify::{ErrorKind, PathOp, RecommendedWatcher, Watcher as _};
 use super::filter::{Filter, Verdict};
 use super::poll::{self, Poller};
 use super::special::{Specials, is_special};
+use super::stamp::{Times, nanos};
 
 /// The watched directories.
 pub(super) struct Tree {
@@ -514,8 +515,9 @@ impl Tree {
     }
 
     /// Whether the modification time of a file differs from the one that is known. The kernel
-    /// reports chmod and utimes alike, and closes after writing also where nothing was written.
-    pub(super) fn has_moved(&mut self, path: &Path) -> bool {
+    /// reports chmod and utimes alike, and closes after writing also where nothing was written:
+    /// `closed` tells that this is one.
+    pub(super) fn has_moved(&mut self, path: &Path, closed: bool) -> bool {
         // One that is gone is reported as gone. Directories have times too, and nobody reads them.
         let Some(meta) = fs::symlink_metadata(path)
             .ok()
@@ -526,12 +528,18 @@ impl Tree {
         let Some(dir) = self.dir_of(path) else {
             return false;
         };
-        let (mtime, ctime) = (mtime(&meta), ctime(&meta));
-        match dir.files.insert(name_hash(path), Some(mtime)).flatten() {
-            Some(known) => known != mtime,
+        let times = Times::of(&meta);
+        let stamp = dir.files.entry(name_hash(path)).or_default();
+        let moved = match *stamp {
+            Some(known) => known != times.modified,
             // What matters is whether anything happened since there is a watch.
-            None => ctime > dir.armed,
-        }
+            None if times.changed <= dir.armed => false,
+            None if closed || times.may_tell_of_content(dir.armed) => true,
+            // touch(1) sets a time, and closes the file after that.
+            None => return false,
+        };
+        *stamp = Some(times.modified);
+        moved
     }
 
     /// Reads the times of the files in one more directory, and calls `seen` for each of them. What
@@ -546,11 +554,14 @@ impl Tree {
             return Some(missed);
         };
         let window = self.since.zip(dir.watched);
+        let since = self.since.unwrap_or(i64::MAX);
         let is_within =
             |time: i64| window.is_some_and(|(since, watched)| (since..=watched).contains(&time));
-        // A change of the mode looks the same: better one restart too many than a change lost.
-        let was_missed = |meta: &fs::Metadata| is_within(ctime(meta));
-        let is_other = fs::symlink_metadata(&path).is_ok_and(|meta| was_missed(&meta));
+        let is_other = is_another_dir(&path, since, is_within);
+        let was_missed = |times: Times| {
+            // It may have been moved here.
+            is_within(times.changed) && (is_other || times.may_tell_of_content(since))
+        };
         let mut explained = false;
         for entry in entries.flatten() {
             let stamp = dir.files.get_mut(&name_hash(Path::new(&entry.file_name())));
@@ -559,14 +570,15 @@ impl Tree {
             }
             let Ok(meta) = entry.metadata() else { continue };
             // Something that does not count was made in it.
-            explained |= is_other && birth(&meta).is_some_and(is_within);
+            let times = Times::of(&meta);
+            explained |= is_other && times.born.is_some_and(is_within);
             let Some(stamp) = stamp else { continue };
             seen(entry.path());
             // What happened to one that has a time by now has been told.
-            if stamp.is_none() && was_missed(&meta) {
+            if stamp.is_none() && was_missed(times) {
                 missed.push(entry.path());
-            } else if stamp.is_none() && ctime(&meta) <= dir.armed {
-                *stamp = Some(mtime(&meta));
+            } else if stamp.is_none() && times.changed <= dir.armed {
+                *stamp = Some(times.modified);
             }
             // Another time may be that of a change which is still to be told.
         }
@@ -580,6 +592,20 @@ impl Tree {
     fn dir_of(&mut self, path: &Path) -> Option<&mut Dir> {
         self.dirs.get_mut(path.parent()?)
     }
+}
+
+/// Whether something in a directory was made or removed within this time, which begins at `since`, or it
+/// was itself moved: that changes it as a mode does, and the one that it is in, too.
+fn is_another_dir(path: &Path, since: i64, is_within: impl Fn(i64) -> bool) -> bool {
+    let times = |path: &Path| fs::symlink_metadata(path).ok().map(|meta| Times::of(&meta));
+    times(path).is_some_and(|own| {
+        let is_moved = || {
+            path.parent()
+                .and_then(times)
+                .is_none_or(|it| it.modified >= since)
+        };
+        is_within(own.changed) && (is_within(own.modified) || is_moved())
+    })
 }
 
 /// The name's hash, the same for the whole life of the program.
@@ -601,16 +627,6 @@ fn mtime(meta: &fs::Metadata) -> i64 {
 /// The time of the last change to the inode, in nanoseconds since 1970.
 pub(super) fn ctime(meta: &fs::Metadata) -> i64 {
     nanos(meta.ctime(), meta.ctime_nsec())
-}
-
-/// When it was made, in nanoseconds since 1970, where the file system knows.
-fn birth(meta: &fs::Metadata) -> Option<i64> {
-    let since = meta.created().ok()?.duration_since(UNIX_EPOCH).ok()?;
-    i64::try_from(since.as_nanos()).ok()
-}
-
-fn nanos(seconds: i64, nanos: i64) -> i64 {
-    seconds.wrapping_mul(1_000_000_000).wrapping_add(nanos)
 }
 
 /// The time of day, in nanoseconds since 1970, by the clock that the kernel stamps files with: it
