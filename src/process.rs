@@ -24,6 +24,7 @@ mod waiter;
 use std::collections::HashSet;
 use std::io;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 
 use nix::errno::Errno;
@@ -84,6 +85,8 @@ pub struct Processes {
     env_files: EnvFiles,
     given: Given,
     runs: Vec<Run>,
+    /// The file whose mode has kept the latest start from being made.
+    denied: Option<PathBuf>,
     waiter: Waiter,
     guard: Option<Guard>,
     /// The guard, before it was needed.
@@ -182,6 +185,7 @@ impl Processes {
             env_files: EnvFiles::new(reading),
             given,
             runs: Vec::new(),
+            denied: None,
             waiter: Waiter::start(news)?,
             guard: None,
             coming: Coming::start().ok(),
@@ -205,6 +209,7 @@ impl Processes {
         reason: StartReason,
         changes: &Changes,
     ) -> Result<Option<Started>, SpawnFailure> {
+        self.denied = None;
         let files = self.launch(id).env_files.clone();
         let variables = match self.env_files.variables(&files, id.is_build()) {
             Ok(Some(variables)) => variables,
@@ -224,6 +229,13 @@ impl Processes {
             it.start(id, name.clone(), command)
         };
         let mut started = attempt(self, changes);
+        if started.as_ref().is_err_and(is_denied) {
+            self.denied = self.launch(id).denied(&variables);
+            if self.denied.is_none() {
+                // If it is a question of modes, it has been answered meanwhile.
+                started = attempt(self, changes);
+            }
+        }
         let too_long = |error: &io::Error| error.raw_os_error() == Some(libc::E2BIG);
         let unlisted = changes.len() > 0 && started.as_ref().is_err_and(too_long);
         if unlisted {
@@ -237,6 +249,11 @@ impl Processes {
             Ok(_) | Err(_) => Outcome::Over,
         });
         started.map(|pid| Some(Started { pid, unlisted }))
+    }
+
+    /// The file that could not be executed in the latest start, and could be with another mode.
+    pub fn denied(&self) -> Option<&Path> {
+        self.denied.as_deref()
     }
 
     /// Takes in what a file with variables held.
@@ -662,6 +679,10 @@ fn ignore(command: &mut Command, signals: Vec<Signal>) {
             Ok(())
         });
     }
+}
+
+fn is_denied(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::PermissionDenied
 }
 
 /// Whether nobody is in the group. A zombie counts as somebody (kill(2)): those that are ours

@@ -4,6 +4,7 @@
 //! is blocked. Whatever is started, signalled or reaped is so from this thread alone.
 
 use std::io;
+use std::path::Path;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::{Duration, Instant};
 
@@ -98,6 +99,7 @@ fn live(
         terminal: Terminal::open(sender(facts, Fact::Event)),
         lent_to: None,
         watch,
+        awaits: false,
         reporter,
         journal,
     };
@@ -186,6 +188,8 @@ struct World<'a> {
     /// The run that got the terminal last.
     lent_to: Option<RunId>,
     watch: Option<Watch>,
+    /// Whether the watch waits for a file to become executable.
+    awaits: bool,
     reporter: &'a Reporter,
     journal: &'a mut Journal,
 }
@@ -285,6 +289,7 @@ impl World<'_> {
         let spawned = self
             .processes
             .spawn(run, start.before, start.reason, &start.changes);
+        self.await_executable();
         match spawned {
             Ok(Some(started)) => {
                 let pid = started.pid;
@@ -300,6 +305,17 @@ impl World<'_> {
                 Vec::new()
             }
             Err(failure) => vec![Event::NotStarted { run, failure }],
+        }
+    }
+
+    /// Has the watch wait for the mode that a start has failed for the lack of, or no more for that.
+    fn await_executable(&mut self) {
+        let file = self.processes.denied();
+        if let Some(watch) = &self.watch
+            && (self.awaits || file.is_some())
+        {
+            self.awaits = file.is_some();
+            watch.await_executable(file.map(Path::to_path_buf));
         }
     }
 

@@ -6,6 +6,7 @@
 //! happened to which path. The invariant: whatever happens to a path that counts, after
 //! [`Event::Armed`], is reported.
 
+mod awaited;
 mod built_in;
 mod contents;
 mod excludes;
@@ -103,6 +104,11 @@ impl Watch {
     pub fn collect(&self, order: bool) {
         // The thread lives as long as this.
         let _ = self.messages.send(Message::Collect { order });
+    }
+
+    /// Waits for this file to become executable, which is a change then; or no more for any.
+    pub fn await_executable(&self, file: Option<PathBuf>) {
+        let _ = self.messages.send(Message::Await(file));
     }
 }
 

@@ -105,6 +105,7 @@ impl Launch {
             },
             Some(Errno::EACCES) => match self.file(variables) {
                 Ok(file) if file.is_dir() => why("it is a directory"),
+                Err(_) => why("permission denied: a directory on the way to it cannot be entered"),
                 // To open a FIFO would be to wait.
                 Ok(file) if !file.is_file() => why("it is no regular file"),
                 Ok(file) if is_noexec(&file) => why("its file system is mounted with `noexec`"),
@@ -164,6 +165,23 @@ impl Launch {
             None => (program, "permission denied".to_owned()),
         };
         SpawnFailure::NotExecutable { program, why }
+    }
+
+    /// The file that may not be executed because of its mode, or of that of a directory on the way to it:
+    /// the program's, or its interpreter's.
+    pub(super) fn denied(&self, variables: &[Variable]) -> Option<PathBuf> {
+        let named = || self.program.as_bytes().contains(&b'/');
+        let file = self.file(variables).ok();
+        let file = file.or_else(|| named().then(|| self.here(&self.program)))?;
+        // Not of a FIFO, which would be waited for.
+        let script = Some(&file).filter(|file| file.is_file());
+        let interpreter = script.and_then(|file| interpreter(file));
+        let interpreter = interpreter.map(|it| self.here(&it));
+        let mut files = [file].into_iter().chain(interpreter);
+        files.find(|file| match file.metadata() {
+            Ok(meta) => meta.is_file() && access(file, AccessFlags::X_OK).is_err(),
+            Err(error) => error.kind() == io::ErrorKind::PermissionDenied,
+        })
     }
 
     /// A path as it is in the directory that the program is started in.

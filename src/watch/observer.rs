@@ -17,6 +17,7 @@ use anyhow::anyhow;
 use notify::event::{AccessKind, AccessMode, CreateKind, ModifyKind, RemoveKind, RenameMode};
 use notify::{EventKind, RecommendedWatcher};
 
+use super::awaited::Awaited;
 use super::contents::Contents;
 use super::filter::{Filter, Root, Rule, Verdict};
 use super::fold::Fold;
@@ -54,6 +55,8 @@ pub(super) enum Message {
     Raw(notify::Result<notify::Event>),
     /// By the loop: to end the burst.
     Collect { order: bool },
+    /// By the loop: that the mode of this file is what keeps COMMAND from being started.
+    Await(Option<PathBuf>),
 }
 
 /// The watching thread.
@@ -75,6 +78,8 @@ pub(super) struct Observer<R> {
     fold_at: Option<Instant>,
     /// What files contain, if that matters.
     contents: Option<Contents>,
+    /// The file whose mode matters, if there is one.
+    awaited: Option<Awaited>,
     /// When there will be time to learn about files, if there is not yet.
     learn_at: Option<Instant>,
 }
@@ -138,6 +143,7 @@ impl<R: Fn(Report)> Observer<R> {
             unfolded: Vec::new(),
             fold_at: None,
             contents: spec.if_changed.then(Contents::default),
+            awaited: None,
             learn_at: None,
         }
     }
@@ -162,6 +168,12 @@ impl<R: Fn(Report)> Observer<R> {
                 Message::Collect { order } => {
                     self.flush();
                     self.collect(order);
+                }
+                Message::Await(file) => {
+                    let awaited = |file| Awaited::new(&self.filter.base().join(file));
+                    self.awaited = file.map(awaited);
+                    // What was done before this was said is told by nobody any more.
+                    self.look_at_mode();
                 }
             }
         }
@@ -310,6 +322,14 @@ impl<R: Fn(Report)> Observer<R> {
         for event in self.tree.look(&self.filter) {
             self.observe(event);
         }
+        self.look_at_mode();
+    }
+
+    /// Looks whether the file that is waited for can be executed by now.
+    fn look_at_mode(&mut self) {
+        if let Some(file) = self.awaited.take_if(|file| file.is_executable()) {
+            self.happened(EventKind::Any, file.path().to_path_buf());
+        }
     }
 
     /// Takes in one event of the kernel, or what polling found in its place.
@@ -320,6 +340,11 @@ impl<R: Fn(Report)> Observer<R> {
         let Some(path) = event.paths.pop() else {
             return;
         };
+        let is_mode = matches!(event.kind, EventKind::Modify(ModifyKind::Metadata(_)));
+        let is_awaited = |file: &mut Awaited| is_mode && file.is_let_by(&path);
+        if let Some(file) = self.awaited.take_if(is_awaited) {
+            self.happened(EventKind::Any, file.path().to_path_buf());
+        }
         match event.kind {
             // Its halves come alone, too.
             EventKind::Modify(ModifyKind::Name(RenameMode::Both)) => {}

@@ -28,6 +28,7 @@ mod limits;
 mod loops;
 mod lost_roots;
 mod mistakes;
+mod modes;
 mod nodemon;
 mod polling;
 mod project;
