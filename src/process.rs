@@ -17,6 +17,7 @@ mod cgroup;
 mod dotenv;
 mod env_files;
 mod guard;
+mod input;
 mod launch;
 mod set;
 mod waiter;
@@ -39,6 +40,7 @@ use self::env_files::{EnvFiles, Outcome};
 pub use self::env_files::{Read, Reading};
 use self::guard::{Coming, Guard};
 pub use self::guard::{NAME as GUARD, watch_over};
+use self::input::Input;
 pub use self::launch::Launch;
 pub use self::set::Member;
 use self::set::{Process, Table};
@@ -84,6 +86,7 @@ pub struct Processes {
     programs: Programs,
     env_files: EnvFiles,
     given: Given,
+    input: Input,
     runs: Vec<Run>,
     /// The file whose mode has kept the latest start from being made.
     denied: Option<PathBuf>,
@@ -184,6 +187,7 @@ impl Processes {
             programs,
             env_files: EnvFiles::new(reading),
             given,
+            input: Input::look(),
             runs: Vec::new(),
             denied: None,
             waiter: Waiter::start(news)?,
@@ -225,6 +229,8 @@ impl Processes {
             let mut command = launch.command(before, &name, reason, changes, &variables);
             if id.is_build() {
                 command.stdin(Stdio::null());
+            } else {
+                it.input.rewind();
             }
             it.start(id, name.clone(), command)
         };

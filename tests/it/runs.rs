@@ -2,7 +2,7 @@
 //! and that two are never alive at a time.
 
 use std::collections::HashSet;
-use std::fs;
+use std::fs::{self, File};
 use std::os::unix::fs::symlink;
 
 use crate::sandbox::{Ended, Rwatch, Sandbox, matches};
@@ -186,6 +186,51 @@ fn changed_names_end_at_64_kib_with_a_whole_one() {
     for path in &changed {
         assert!(path.len() == 100 && rwatch.path(path).exists(), "{path}");
     }
+}
+
+/// What is printed by the shell script, in which `rwatch` is rwatch, for an input of three lines.
+#[track_caller]
+fn printed(script: &str) -> String {
+    let sandbox = Sandbox::new();
+    fs::write(sandbox.side("in"), "one\ntwo\nthree\n").expect("a writable sandbox");
+    let script = format!("rwatch() {{ \"$0\" --backoff 1ms..1ms \"$@\"; }}; {script}");
+    let script = script.replace("IN", &sandbox.side("in"));
+    let rwatch = env!("CARGO_BIN_EXE_rwatch");
+    let mut rwatch = sandbox.start_argv(["sh", "-c", &script, rwatch]);
+    rwatch.exit();
+    rwatch.text()
+}
+
+#[test]
+fn each_run_reads_a_file_from_where_it_began() {
+    let sandbox = Sandbox::new();
+    fs::write(sandbox.side("in"), "one\ntwo\n").expect("a writable sandbox");
+    let input = File::open(sandbox.side("in")).expect("a file");
+    let mut rwatch = sandbox.stdin(input).start([""; 0], ["child", "lines"]);
+    for name in ["a.js", "b.js", "c.js"] {
+        rwatch.ready();
+        for line in ["line \"one\"", "line \"two\"", "no more lines"] {
+            rwatch.prints(line);
+        }
+        rwatch.save(name, "");
+    }
+
+    // After an exit, too; and where it began is where rwatch found it.
+    assert_eq!(
+        printed("rwatch -m 1 -- head -n 9 < IN"),
+        "one\ntwo\nthree\n".repeat(2)
+    );
+    let rest = printed("(read first; rwatch -m 1 -- cat) < IN");
+    assert_eq!(rest, "two\nthree\n".repeat(2));
+    // What the last run leaves is for whoever comes next.
+    let line = "read line; echo $line";
+    let left = printed(&format!("(rwatch -m 1 -- sh -c '{line}'; cat) < IN"));
+    assert_eq!(left, "one\none\ntwo\nthree\n");
+    // The place of one that is written to may be that of the output.
+    let log = printed(&format!(
+        "(rwatch -m 1 -- sh -c '{line}' >&0) <> IN; cat IN"
+    ));
+    assert_eq!(log, "one\none\nthree\nthree\n");
 }
 
 /// A sandbox in which a program may have 128 KiB of arguments and environment, of which so much is
