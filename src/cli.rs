@@ -6,7 +6,7 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::builder::{OsStringValueParser, TypedValueParser as _};
+use clap::builder::{OsStringValueParser, PathBufValueParser, TypedValueParser as _};
 use clap::error::ErrorKind;
 use clap::{
     ArgAction, ArgMatches, CommandFactory as _, FromArgMatches as _, Parser, ValueEnum, ValueHint,
@@ -285,7 +285,7 @@ pub struct Args {
     /// To a descriptor that rwatch was given (--events 3 … 3>events.jsonl), or to a file, to which it
     /// is appended, or a FIFO; ./3 is a file. COMMAND never waits for whoever reads it.
     #[arg(long, value_name = "FD|FILE", help_heading = "Output", value_hint = ValueHint::FilePath,
-        value_parser = OsStringValueParser::new().try_map(target), allow_negative_numbers = true)]
+        value_parser = PathBufValueParser::new().try_map(target), allow_negative_numbers = true)]
     pub events: Option<PathBuf>,
 
     /// Print completions for a shell: bash, fish, zsh …
@@ -546,12 +546,12 @@ fn extensions(text: &str) -> Result<Extensions, Invalid> {
     Ok(Extensions(names))
 }
 
-fn target(text: OsString) -> Result<PathBuf, Invalid> {
-    let is_number = text.to_str().is_some_and(|it| it.parse::<i64>().is_ok());
-    if is_number && text.as_bytes().starts_with(b"-") {
+fn target(path: PathBuf) -> Result<PathBuf, Invalid> {
+    let number = path.to_str().and_then(|it| it.parse::<i64>().ok());
+    if number.is_some_and(|it| it < 0) {
         return Err(Invalid("expected a descriptor such as 3, or a file"));
     }
-    Ok(text.into())
+    Ok(path)
 }
 
 fn signal(text: &str) -> Result<Signal, Invalid> {
