@@ -20,8 +20,9 @@ pub enum Event {
     Changed(Activity),
     /// What was taken for a soft change turned out to be none.
     Calmed,
-    /// The burst that was to be collected is known not to be over yet.
-    Unsettled,
+    /// The burst that was to be collected is known not to be over yet; the lock that git holds, if that
+    /// is why.
+    Unsettled { lock: Option<PathBuf> },
     /// What happened in the burst that was to be collected; the burst is closed.
     Collected(Changes),
     /// The run begins only now: a file that it starts with had to be written first.
@@ -115,10 +116,13 @@ pub struct Activity {
     pub certain: bool,
     /// Why the burst cannot be over yet, if there is such a reason.
     pub hold: Hold,
-    /// The path that changed last.
-    pub path: PathBuf,
-    /// Whether no other path changed.
-    pub alone: bool,
+    /// What changed, one path at least, the latest one last.
+    pub changes: Vec<Change>,
+    /// Whether one of them is new to the burst, or was not heard of for long: it gets on.
+    pub fresh: bool,
+    /// The lock that git holds while it changes the work tree, if it does; of a burst that has just
+    /// begun that is not known.
+    pub lock: Option<PathBuf>,
 }
 
 /// Why a burst that has been quiet is not over all the same.

@@ -2,6 +2,7 @@
 //!
 //! A line that cannot be written is dropped: a closed standard error must not end COMMAND.
 
+mod culprits;
 #[cfg_attr(not(feature = "desktop"), path = "reporter/no_desktop.rs")]
 mod desktop;
 mod messages;
@@ -15,7 +16,7 @@ use std::collections::VecDeque;
 use std::ffi::OsStr;
 use std::io::{self, Write as _};
 use std::os::fd::AsFd as _;
-use std::path::Path;
+use std::path::{Component, Path};
 
 use crossterm::cursor::MoveTo;
 use crossterm::style::{Color, Stylize as _};
@@ -100,6 +101,7 @@ impl Reporter {
             told_of: Names {
                 command,
                 build: String::new(),
+                roots: RefCell::default(),
             },
             tally: Tally::begin().into(),
             unwritten: RefCell::default(),
@@ -133,6 +135,14 @@ impl Reporter {
 
     /// Tells about the watching.
     pub fn note(&self, note: &Note) {
+        if let Note::Watching { roots, .. } = note {
+            let plain = |root: &String| {
+                let parts = Path::new(root).components();
+                parts.filter(|part| *part != Component::CurDir).collect()
+            };
+            let roots = roots.iter().map(plain).collect();
+            self.told_of.roots.replace(roots);
+        }
         let (tone, text) = note_text(note);
         self.line(tone, &text);
     }

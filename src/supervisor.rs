@@ -26,8 +26,8 @@ pub use self::budget::Grant;
 use self::budget::{Budget, STEADY};
 use self::burst::{Burst, Over, Verdict};
 use self::gate::Build;
-pub use self::looping::LoopStage;
-use self::looping::{JUST_NOW, Loop};
+use self::looping::{JUST_NOW, Loop, Suspicion};
+pub use self::looping::{LoopStage, Written};
 use self::stop::Stop;
 use crate::event::{
     Activity, Change, ChangeKind, Changes, Event, ExitReason, RunId, SpawnFailure, StartReason,
@@ -122,14 +122,20 @@ pub enum Message {
     },
     /// COMMAND could not be started, and what follows.
     NotStarted { failure: SpawnFailure, next: Next },
-    /// COMMAND starts although this path is still being written.
-    Overrun { path: PathBuf },
+    /// The burst takes long: this path is still being written, or is the lock that git holds.
+    Lasting { path: PathBuf, lock: bool },
+    /// COMMAND starts although this path is still being written, or git still holds this lock.
+    Overrun { path: PathBuf, lock: bool },
     /// The stop signal goes out.
     Stopping { signal: Signal, why: StopReason },
     /// The grace is over.
     Killing,
-    /// COMMAND seems to restart itself, by writing this path.
-    Looping { path: PathBuf, stage: LoopStage },
+    /// COMMAND seems to restart itself, by writing this right after every start, or late in each run.
+    Looping {
+        written: Vec<Written>,
+        late: bool,
+        stage: LoopStage,
+    },
     /// Build after build is stopped because this path changes.
     BuildLooping { path: PathBuf },
     /// COMMAND restarts because somebody asked for it.
@@ -370,7 +376,7 @@ impl Supervisor {
             Event::Armed => self.armed(now),
             Event::Changed(activity) => self.changed(now, activity),
             Event::Calmed => self.calmed(now),
-            Event::Unsettled => self.unsettled(now),
+            Event::Unsettled { lock } => self.unsettled(now, lock),
             Event::Collected(changes) => self.collected(now, changes),
             Event::Begun { run } => self.begun(now, run),
             Event::NotStarted { run, failure } if run.is_build() => {
@@ -440,11 +446,13 @@ impl Supervisor {
                 then: Then::Restart | Then::Policy { .. },
                 ..
             } => {
+                let suspicion = self.suspect(now, &activity);
+                let asked = self.is_asking();
                 let certain = if let Some(burst) = &mut self.burst {
-                    burst.saw(now, activity)
+                    burst.saw(now, activity, suspicion)
                 } else {
                     let certain = activity.certain;
-                    let burst = Burst::begin(now, self.policy.settle, activity);
+                    let burst = Burst::begin(now, self.policy.settle, activity, suspicion);
                     self.burst = Some(match &self.over {
                         Some(over) => burst.after(over),
                         None => burst,
@@ -454,19 +462,31 @@ impl Supervisor {
                 if certain {
                     self.certain(now);
                 }
+                self.go_on_beside(now, asked);
             }
+        }
+    }
+
+    /// How far what was seen is suspected to be COMMAND's own doing.
+    fn suspect(&mut self, now: Instant, activity: &Activity) -> Suspicion {
+        let first = self.burst.as_ref().map_or(now, Burst::first);
+        if self.burst.is_none() {
+            self.looping.begin();
+        }
+        match self.started {
+            Some(started) => {
+                let after = first.duration_since(started);
+                self.looping.suspect(&activity.changes, after)
+            }
+            None => Suspicion::None,
         }
     }
 
     /// Until when the change that is being made has to wait, because it is the next one of a loop.
     fn spaced_until(&self) -> Option<Instant> {
         let (burst, started) = (self.burst.as_ref()?, self.started?);
-        let path = burst.only_path()?;
-        let suspect = self
-            .looping
-            .suspects(path, burst.first().duration_since(started));
-        let spacing = self.looping.spacing(path);
-        (suspect && !spacing.is_zero()).then(|| started + spacing)
+        let spaced = burst.suspicion() == Suspicion::Spaced;
+        spaced.then(|| started + self.looping.spacing())
     }
 
     /// Looks who is at work, if the change that is being made may be the next one of a loop: before
@@ -476,8 +496,7 @@ impl Supervisor {
             return;
         };
         let after = burst.first().duration_since(started);
-        let suspect = |path| self.looping.suspects(path, after);
-        if !burst.only_path().is_some_and(suspect) || !burst.look() {
+        if burst.suspicion() == Suspicion::None || !burst.look() {
             return;
         }
         match self.state {
@@ -490,7 +509,7 @@ impl Supervisor {
             State::Waiting | State::BackingOff { .. } => {
                 let ended = self.ended.is_some_and(|at| burst.first() <= at + JUST_NOW);
                 if ended {
-                    self.looping.looked(true);
+                    self.looping.looked(true, after);
                 }
             }
             // It was looked before COMMAND went.
@@ -507,10 +526,11 @@ impl Supervisor {
         if self.live() != Some(looked) {
             return;
         }
-        if self.looping.looked(at_work)
-            && let Some(burst) = &mut self.burst
-            && burst.end_spacing(now)
-        {
+        let (Some(burst), Some(started)) = (&mut self.burst, self.started) else {
+            return;
+        };
+        let after = burst.first().duration_since(started);
+        if self.looping.looked(at_work, after) && burst.end_spacing(now) {
             self.certain(now);
         }
     }
@@ -568,7 +588,7 @@ impl Supervisor {
         }
     }
 
-    fn unsettled(&mut self, now: Instant) {
+    fn unsettled(&mut self, now: Instant, lock: Option<PathBuf>) {
         self.unanswered = self.unanswered.saturating_sub(1);
         match self.state {
             State::Arming
@@ -585,9 +605,11 @@ impl Supervisor {
                 then: Then::Restart | Then::Policy { .. },
                 ..
             } => {
+                let asked = self.is_asking();
                 if let Some(burst) = &mut self.burst {
-                    burst.unsettled(now);
+                    burst.unsettled(now, lock);
                 }
+                self.go_on_beside(now, asked);
             }
         }
     }
@@ -610,6 +632,7 @@ impl Supervisor {
         let Some(burst) = self.burst.take_if(|burst| burst.collecting().is_some()) else {
             return;
         };
+        let was_tolerated = burst.is_tolerated();
         if self.changes.len() == 0 {
             // It became certain before it turned out to be none.
             let path = burst.path().to_path_buf();
@@ -618,15 +641,23 @@ impl Supervisor {
                 kind: ChangeKind::Modified,
             }]);
         }
+        if was_tolerated {
+            self.certain(now);
+        }
         self.announce();
         self.over = Some(burst.over());
-        if burst.collecting() == Some(Verdict::Over) {
-            self.notice_loop(burst.first());
-        } else {
-            self.say(Message::Overrun {
-                path: burst.path().to_path_buf(),
-            });
-            self.burst = Some(burst.tolerate(now));
+        match burst.collecting() {
+            // What COMMAND ran beside is nothing that it began.
+            Some(Verdict::Over) if was_tolerated => {}
+            Some(Verdict::Over) => self.notice_loop(burst.first()),
+            why => {
+                if why == Some(Verdict::Overrun) {
+                    let (path, lock) = burst.waits_for();
+                    let path = path.to_path_buf();
+                    self.say(Message::Overrun { path, lock });
+                }
+                self.burst = Some(burst.tolerate(now));
+            }
         }
         // If COMMAND is on its way down it starts when that is over: see `emptied`.
         self.go_on(now);
@@ -811,14 +842,48 @@ impl Supervisor {
                 burst.harden(now);
                 self.certain(now);
             }
-            Verdict::Over | Verdict::Overrun => {
-                burst.collect(now, verdict);
+            Verdict::Long => {
+                burst.tell();
+                let (path, lock) = burst.waits_for();
+                let path = path.to_path_buf();
+                self.say(Message::Lasting { path, lock });
+            }
+            Verdict::Over | Verdict::Overrun | Verdict::Cut => {
+                burst.collect(verdict);
                 self.unanswered += 1;
                 self.actions.push(Action::Collect {
-                    order: verdict == Verdict::Overrun,
+                    order: verdict != Verdict::Over,
                 });
-                self.certain(now);
+                // What COMMAND runs beside stops it when it is certain that it is over.
+                if !burst.is_tolerated() {
+                    self.certain(now);
+                }
             }
+        }
+    }
+
+    /// Does not wait any longer for the end of the burst; whether that was what stood against a start.
+    pub(super) fn cut_burst(&mut self) -> bool {
+        let waits = |burst: &&mut Burst| !burst.lets_start() && !burst.is_being_cut();
+        let Some(burst) = self.burst.as_mut().filter(waits) else {
+            return false;
+        };
+        burst.collect(Verdict::Cut);
+        self.unanswered += 1;
+        self.actions.push(Action::Collect { order: true });
+        true
+    }
+
+    /// Whether it is being asked what happened in the burst.
+    fn is_asking(&self) -> bool {
+        let burst = self.burst.as_ref();
+        burst.is_some_and(|burst| burst.collecting().is_some())
+    }
+
+    /// Goes on beside a burst that was to be over, and turned out not to be.
+    fn go_on_beside(&mut self, now: Instant, asked: bool) {
+        if asked && self.burst.as_ref().is_some_and(Burst::lets_start) {
+            self.go_on(now);
         }
     }
 
@@ -904,9 +969,10 @@ impl Supervisor {
         else {
             return;
         };
-        let path = self.changes.iter().next().map(|change| change.path.clone());
+        let (written, late) = self.looping.culprits();
         self.say(Message::Looping {
-            path: path.unwrap_or_default(),
+            written,
+            late,
             stage,
         });
     }

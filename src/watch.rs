@@ -19,6 +19,7 @@ pub mod globs;
 mod links;
 mod observer;
 mod poll;
+mod recent;
 mod roots;
 mod special;
 mod stamp;

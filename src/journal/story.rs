@@ -113,7 +113,7 @@ impl Story {
             | Event::Begun { .. }
             | Event::Changed(_)
             | Event::Calmed
-            | Event::Unsettled
+            | Event::Unsettled { .. }
             | Event::Collected(_)
             | Event::Asked(..)
             | Event::Relayed(_)
@@ -163,6 +163,7 @@ impl Story {
             | Message::Built { .. }
             | Message::BuildFailed { .. }
             | Message::BuildNotStarted { .. }
+            | Message::Lasting { .. }
             | Message::Overrun { .. }
             | Message::Killing
             | Message::Looping { .. }

@@ -1,11 +1,13 @@
 //! The words for what was decided.
 
+use std::cell::RefCell;
 use std::ffi::OsStr;
 use std::fmt::Write as _;
 use std::os::unix::ffi::OsStrExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use super::culprits::{Culprits, pattern_for};
 use super::{Tone, count, path_text, signal_name};
 use crate::event::{ExitReason, SpawnFailure};
 use crate::process::Member;
@@ -19,6 +21,8 @@ pub(super) struct Names {
     pub(super) command: String,
     /// The shell command that builds.
     pub(super) build: String,
+    /// What is watched.
+    pub(super) roots: RefCell<Vec<PathBuf>>,
 }
 
 impl Names {
@@ -57,19 +61,13 @@ impl Names {
                 Tone::Error,
                 failure_text(failure) + &after_build_text(*next),
             ),
-            Message::Looping { path, stage } => {
-                let (path, pattern) = (path_text(path), pattern_for(path));
-                let text = match stage {
-                    LoopStage::Found => format!(
-                        "{path} changes right after every start: if the command writes it itself, \
-                             --ignore '{pattern}' ends the loop"
-                    ),
-                    LoopStage::Spaced => format!(
-                        "{path} goes on changing right after every start: spacing out these restarts, \
-                             up to 30s; --ignore '{pattern}' ends them"
-                    ),
-                };
-                (Tone::Warning, text)
+            Message::Looping {
+                written,
+                late,
+                stage,
+            } => {
+                let culprits = Culprits::find(written, &self.roots.borrow());
+                (Tone::Warning, looping_text(&culprits, *late, *stage))
             }
             Message::Joined { path, more } => {
                 let what = changed_text(path, *more);
@@ -80,7 +78,28 @@ impl Names {
                 Tone::Error,
                 format!("{}{}", failure_text(failure), next_text(*next)),
             ),
-            Message::Overrun { path } => {
+            Message::Lasting { path, lock: true } => {
+                let path = path_text(path);
+                (
+                    Tone::Warning,
+                    format!("waiting for git, which holds {path}; remove it if no git is at work"),
+                )
+            }
+            Message::Lasting { path, lock: false } => {
+                let path = path_text(path);
+                (
+                    Tone::Plain,
+                    format!("waiting for the end of the changes, {path} is the latest"),
+                )
+            }
+            Message::Overrun { path, lock: true } => {
+                let path = path_text(path);
+                (
+                    Tone::Warning,
+                    format!("git still holds {path}, starting all the same"),
+                )
+            }
+            Message::Overrun { path, lock: false } => {
                 let path = path_text(path);
                 (
                     Tone::Warning,
@@ -111,6 +130,30 @@ impl Names {
             Begin::Start => format!("starting `{}`", self.command),
             Begin::Restart => "restarting".to_owned(),
             Begin::Build => format!("building with `{}`", self.build),
+        }
+    }
+}
+
+fn looping_text(culprits: &Culprits, late: bool, stage: LoopStage) -> String {
+    let Culprits { names, ignores, .. } = culprits;
+    let when = if late {
+        "at the same point of every run"
+    } else {
+        "right after every start"
+    };
+    match (stage, culprits.are_many) {
+        (LoopStage::Found, false) => format!(
+            "{names} changes {when}: if the command writes it itself, {ignores} ends the loop"
+        ),
+        (LoopStage::Found, true) => format!(
+            "{names} change {when}: if the command writes them itself, {ignores} ends the loop"
+        ),
+        (LoopStage::Spaced, are_many) => {
+            let goes = if are_many { "go" } else { "goes" };
+            format!(
+                "{names} {goes} on changing {when}: spacing out these restarts, up to 30s; \
+                 {ignores} ends them"
+            )
         }
     }
 }
@@ -254,16 +297,4 @@ fn changed_text(path: &Path, more: usize) -> String {
         0 => path_text(path),
         _ => format!("{} and {more} more", path_text(path)),
     }
-}
-
-/// The pattern that matches this path alone: anchored, and without what means something else.
-fn pattern_for(path: &Path) -> String {
-    let mut pattern = String::from(if path.is_absolute() { "" } else { "/" });
-    for c in path_text(path).chars() {
-        if "*?[]{}!\\".contains(c) {
-            pattern.push('\\');
-        }
-        pattern.push(c);
-    }
-    pattern
 }

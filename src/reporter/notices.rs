@@ -121,6 +121,7 @@ impl Occasion {
             | Message::Built { .. }
             | Message::Postponed
             | Message::Changed { .. }
+            | Message::Lasting { .. }
             | Message::Overrun { .. }
             | Message::Stopping { .. }
             | Message::Killing

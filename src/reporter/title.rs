@@ -129,6 +129,7 @@ impl State {
             // The start follows at once, and is told by itself.
             Message::Starting | Message::Changed { .. } | Message::Built { .. } => return None,
             Message::Stopping { .. }
+            | Message::Lasting { .. }
             | Message::Overrun { .. }
             | Message::Killing
             | Message::Looping { .. }

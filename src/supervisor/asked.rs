@@ -159,8 +159,12 @@ impl Supervisor {
     }
 
     fn restart_by_hand(&mut self, now: Instant) {
-        if let Some(burst) = &mut self.burst {
-            burst.end_spacing(now);
+        if let Some(burst) = &mut self.burst
+            && burst.end_spacing(now)
+        {
+            // What COMMAND did by itself is over in a moment.
+        } else if self.is_start_pending() && self.cut_burst() {
+            return self.say(Message::ByHand);
         }
         if self.policy.build {
             return self.build_by_hand(now);
@@ -195,6 +199,19 @@ impl Supervisor {
             | State::Ending { .. }
             | State::Finished => {}
         }
+    }
+
+    /// Whether a start, or a build, is to follow as soon as it can.
+    fn is_start_pending(&self) -> bool {
+        let restarts = matches!(
+            self.state,
+            State::Settling
+                | State::Stopping {
+                    then: Then::Restart,
+                    ..
+                }
+        );
+        restarts || self.build == Build::Due && self.live().is_some()
     }
 
     /// COMMAND stays as it is until that is built. What is being built anyway need not be built once

@@ -8,13 +8,16 @@
 //! A quiet time can be too short: on a busy machine any burst has gaps. What begins right after a
 //! burst was taken for over is taken for the rest of it, and has to be quiet twice as long.
 //!
-//! An endless writer must not keep COMMAND down. After `cap` the burst is *overrun*: COMMAND
-//! starts beside it, and the burst is *tolerated* from then on. It stops COMMAND again when it
-//! ends, or when the next, doubled cap has passed.
+//! An endless writer must not keep COMMAND down. What tells it from a long burst is repetition, not
+//! length: a burst gets on as long as there are paths in it that are new to it, or git holds its lock.
+//! When it has not for `cap`, or has lasted for all too long, it is *overrun*: COMMAND starts beside
+//! it, and the burst is *tolerated* from then on. It stops COMMAND again when it ends, or when the
+//! next, doubled cap has passed.
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use super::looping::Suspicion;
 use crate::event::{Activity, Hold};
 use crate::policy::Settle;
 
@@ -35,12 +38,23 @@ const GONE_PATIENCE: Duration = Duration::from_millis(50);
 const WRITING_PATIENCE: Duration = Duration::from_secs(1);
 /// How long a file may stay open after a write before the write counts.
 const SOFT: Duration = Duration::from_millis(100);
-/// How long a burst may keep COMMAND down.
+/// How long a burst that does not get on may keep COMMAND down.
 const CAP: Duration = Duration::from_secs(2);
 /// As [`CAP`], where `--delay` sets the quiet time.
 const CAP_DELAYS: u32 = 4;
+/// How long a burst that gets on may keep COMMAND down.
+const LIMIT: Duration = Duration::from_secs(15);
+/// The same while git holds its lock.
+const LIMIT_LOCKED: Duration = Duration::from_secs(60);
 /// The longest time that an endless writer leaves COMMAND running.
 const CAP_MAX: Duration = Duration::from_secs(60);
+/// The shortest quiet that ends what COMMAND runs beside: one who writes and writes takes a breath
+/// now and then. It grows as the other one does.
+const QUIET_TOLERATED: Duration = Duration::from_millis(250);
+/// The longest such quiet.
+const QUIET_TOLERATED_MAX: Duration = Duration::from_secs(1);
+/// A burst that lasts so long is worth a word.
+const LONG: Duration = Duration::from_secs(1);
 
 /// A burst of changes that is not over.
 #[derive(Debug)]
@@ -57,15 +71,24 @@ pub(super) struct Burst {
     path: PathBuf,
     /// Whether no other path changed.
     alone: bool,
+    /// How far all of it is suspected to be COMMAND's own doing.
+    suspicion: Suspicion,
     /// Whether it was looked who was at work when it began.
     looked: bool,
     /// Until when COMMAND is left alone by it: it is a loop, and is slowed down.
     spaced: Option<Instant>,
-    /// Since when a change is certain; for a tolerated burst, since when it is tolerated.
+    /// Since when a change is certain; for a tolerated burst, one since it is tolerated.
     certain: Option<Instant>,
+    /// When it got on last.
+    got_on: Instant,
+    /// git's lock, if git holds it, and when it was last known to.
+    lock: Option<PathBuf>,
+    locked: Option<Instant>,
+    /// Whether the user was told what it waits for.
+    told: bool,
     cap: Duration,
-    /// Whether COMMAND runs beside it.
-    tolerated: bool,
+    /// Since when COMMAND runs beside it, if it does.
+    tolerated: Option<Instant>,
     /// As what it is being collected, if it is.
     collecting: Option<Verdict>,
 }
@@ -89,29 +112,53 @@ pub(super) enum Verdict {
     Over,
     /// It goes on, and must not keep COMMAND down any longer.
     Overrun,
+    /// Somebody does not want to wait for its end.
+    Cut,
     /// It was tolerated, and nothing has happened since.
     Calm,
+    /// It is long, and the user is to be told what it waits for.
+    Long,
+}
+
+impl Verdict {
+    /// Whether what comes before the answer changes nothing.
+    fn is_order(self) -> bool {
+        matches!(self, Self::Overrun | Self::Cut)
+    }
 }
 
 impl Burst {
-    /// The burst that begins with `activity`.
-    pub(super) fn begin(now: Instant, settle: Settle, activity: Activity) -> Self {
-        Self {
+    /// The burst that begins with `activity`, which may be COMMAND's own doing.
+    pub(super) fn begin(
+        now: Instant,
+        settle: Settle,
+        activity: Activity,
+        suspicion: Suspicion,
+    ) -> Self {
+        let mut burst = Self {
             settle,
             first: now,
             last: now,
             quiet: QUIET,
             hold: activity.hold,
             unsettled: false,
-            path: activity.path,
-            alone: activity.alone,
+            alone: true,
+            path: latest(&activity),
+            suspicion,
             looked: false,
             spaced: None,
             certain: activity.certain.then_some(now),
+            got_on: now,
+            lock: None,
+            locked: None,
+            told: false,
             cap: first_cap(settle),
-            tolerated: false,
+            tolerated: None,
             collecting: None,
-        }
+        };
+        burst.alone = burst.is_all_of(&activity);
+        burst.see_lock(now, activity.lock);
+        burst
     }
 
     /// Takes in which burst was over before this one began.
@@ -124,8 +171,14 @@ impl Burst {
 
     /// Takes in that for so long nothing could happen.
     pub(super) fn put_off(&mut self, time: Duration) {
-        let moments = [&mut self.first, &mut self.last].into_iter();
-        for at in moments.chain(&mut self.spaced).chain(&mut self.certain) {
+        let moments = [&mut self.first, &mut self.last, &mut self.got_on].into_iter();
+        let others = [
+            &mut self.spaced,
+            &mut self.certain,
+            &mut self.locked,
+            &mut self.tolerated,
+        ];
+        for at in moments.chain(others.into_iter().flatten()) {
             *at += time;
         }
     }
@@ -139,45 +192,58 @@ impl Burst {
     }
 
     /// Takes in what was seen at `now`; whether that made the burst certain.
-    pub(super) fn saw(&mut self, now: Instant, activity: Activity) -> bool {
+    pub(super) fn saw(&mut self, now: Instant, activity: Activity, suspicion: Suspicion) -> bool {
         self.last = now;
         self.hold = activity.hold;
         self.unsettled = false;
-        self.alone &= activity.alone && activity.path == self.path;
-        self.path = activity.path;
-        self.resume();
-        if !self.alone && self.spaced.take().is_some() {
-            return !self.tolerated;
+        self.alone &= self.is_all_of(&activity);
+        self.suspicion = self.suspicion.min(suspicion);
+        self.path = latest(&activity);
+        if activity.fresh {
+            self.got_on = now;
         }
-        if self.certain.is_none() && (activity.certain || self.tolerated) {
+        self.see_lock(now, activity.lock);
+        self.resume();
+        if self.suspicion < Suspicion::Spaced && self.spaced.take().is_some() {
+            return self.tolerated.is_none();
+        }
+        if self.certain.is_none() && (activity.certain || self.tolerated.is_some()) {
             self.certain = Some(now);
-            return !self.tolerated;
+            return self.tolerated.is_none();
         }
         false
     }
 
-    /// Takes in that the burst is known not to be over at `now`.
-    pub(super) fn unsettled(&mut self, now: Instant) {
+    /// Takes in that the burst is known not to be over at `now`, because of this lock maybe.
+    pub(super) fn unsettled(&mut self, now: Instant, lock: Option<PathBuf>) {
         self.last = now;
         self.unsettled = true;
+        self.see_lock(now, lock);
         self.resume();
+    }
+
+    /// Whether no other path changed.
+    fn is_all_of(&self, activity: &Activity) -> bool {
+        let mut changes = activity.changes.iter();
+        changes.all(|change| change.path == self.path)
+    }
+
+    fn see_lock(&mut self, now: Instant, lock: Option<PathBuf>) {
+        self.lock = lock;
+        if self.lock.is_some() {
+            (self.locked, self.got_on) = (Some(now), now);
+        }
     }
 
     /// Takes back the question what happened. An order stands: an endless writer would be faster
     /// than every answer to it.
     fn resume(&mut self) {
-        self.collecting.take_if(|why| *why != Verdict::Overrun);
+        self.collecting.take_if(|why| !why.is_order());
     }
 
-    /// Takes in that it is being asked what happened, because it is `Over` or `Overrun`.
-    pub(super) fn collect(&mut self, now: Instant, why: Verdict) {
+    /// Takes in that it is being asked what happened, because of this.
+    pub(super) fn collect(&mut self, why: Verdict) {
         self.collecting = Some(why);
-        if self.tolerated && why == Verdict::Over {
-            // COMMAND is stopped for it: if it is not over after all, it is like any other.
-            self.tolerated = false;
-            self.certain = Some(now);
-            self.cap = first_cap(self.settle);
-        }
     }
 
     /// As what it is being collected, if an answer is awaited and will be the last.
@@ -185,9 +251,19 @@ impl Burst {
         self.collecting
     }
 
+    /// Whether it is being collected, over or not.
+    pub(super) fn is_being_cut(&self) -> bool {
+        self.collecting.is_some_and(Verdict::is_order)
+    }
+
     /// Whether COMMAND may start now, although the burst is not over.
     pub(super) fn lets_start(&self) -> bool {
-        self.tolerated && self.collecting.is_none()
+        self.is_tolerated() && self.collecting.is_none()
+    }
+
+    /// Whether COMMAND runs beside it, until it ends.
+    pub(super) fn is_tolerated(&self) -> bool {
+        self.tolerated.is_some()
     }
 
     /// Whether COMMAND is left alone by it, because it is a loop.
@@ -197,7 +273,7 @@ impl Burst {
 
     /// Whether something happened in it that no start has seen.
     pub(super) fn is_pending(&self) -> bool {
-        !self.tolerated || self.certain.is_some()
+        !self.is_tolerated() || self.certain.is_some()
     }
 
     /// When it began.
@@ -205,9 +281,9 @@ impl Burst {
         self.first
     }
 
-    /// The path that it is all about, if it is one.
-    pub(super) fn only_path(&self) -> Option<&Path> {
-        self.alone.then_some(self.path.as_path())
+    /// How far all of it is suspected to be COMMAND's own doing.
+    pub(super) fn suspicion(&self) -> Suspicion {
+        self.suspicion
     }
 
     /// Takes in that it is being looked who is at work; whether that is the first time.
@@ -244,13 +320,30 @@ impl Burst {
         &self.path
     }
 
+    /// What it waits for: a path, or git's lock.
+    pub(super) fn waits_for(&self) -> (&Path, bool) {
+        match &self.lock {
+            Some(lock) => (lock, true),
+            None => (&self.path, false),
+        }
+    }
+
+    /// Takes in that the user was told what it waits for.
+    pub(super) fn tell(&mut self) {
+        self.told = true;
+    }
+
     /// What becomes of an overrun burst when COMMAND starts beside it at `now`.
     pub(super) fn tolerate(mut self, now: Instant) -> Self {
-        self.cap = (self.cap * 2).min(CAP_MAX.max(self.cap));
-        self.first = now;
+        let cap = match self.tolerated {
+            // It got on, and took too long all the same.
+            None if self.stuck_at() > now => self.limit(),
+            None | Some(_) => self.cap,
+        };
+        self.cap = (cap * 2).min(CAP_MAX.max(cap));
         self.last = now;
         self.certain = None;
-        self.tolerated = true;
+        self.tolerated = Some(now);
         self.collecting = None;
         self
     }
@@ -260,12 +353,17 @@ impl Burst {
         if self.collecting.is_some() {
             return None;
         }
-        Some(match self.certain {
-            _ if self.spaced.is_some() => self.spaced?,
-            None if self.tolerated => self.quiet_at(),
-            None => self.first + SOFT,
-            Some(_) => self.quiet_at().min(self.overrun_at()),
-        })
+        if self.spaced.is_some() {
+            return self.spaced;
+        }
+        match (self.certain, self.tolerated) {
+            (None, Some(_)) => Some(self.quiet_at()),
+            (None, None) => Some(self.first + SOFT),
+            (Some(_), _) => {
+                let ends = self.quiet_at().min(self.overrun_at());
+                Some(self.long_at().map_or(ends, |at| at.min(ends)))
+            }
+        }
     }
 
     /// What is to be done at `now`.
@@ -273,12 +371,13 @@ impl Burst {
         if self.deadline().is_none_or(|deadline| now < deadline) {
             return Verdict::Wait;
         }
-        match self.certain {
+        match (self.certain, self.tolerated) {
             _ if self.spaced.is_some() => Verdict::Certain,
-            None if self.tolerated => Verdict::Calm,
-            None => Verdict::Certain,
-            Some(_) if now >= self.quiet_at() => Verdict::Over,
-            Some(_) => Verdict::Overrun,
+            (None, Some(_)) => Verdict::Calm,
+            (None, None) => Verdict::Certain,
+            (Some(_), _) if now >= self.quiet_at() => Verdict::Over,
+            (Some(_), _) if now >= self.overrun_at() => Verdict::Overrun,
+            (Some(_), _) => Verdict::Long,
         }
     }
 
@@ -290,30 +389,80 @@ impl Burst {
 
     /// When it will have been quiet for long enough.
     fn quiet_at(&self) -> Instant {
-        let quiet = self.settle.delay.unwrap_or_else(|| {
-            let fresh = self.alone && self.quiet == QUIET;
-            let quiet = if fresh { QUIET_ONE } else { self.quiet };
-            (quiet + self.last.duration_since(self.first) / GROWTH).min(QUIET_MAX)
-        });
-        let patience = match self.hold {
+        let length = self.last.duration_since(self.first);
+        let fresh = self.alone && self.quiet == QUIET;
+        let quiet = if fresh { QUIET_ONE } else { self.quiet };
+        let own = (quiet + length / GROWTH).min(QUIET_MAX);
+        let quiet = match self.settle.delay {
+            // It was quiet for that long, and is asked about again.
+            Some(delay) if self.unsettled => own.min(delay),
+            Some(delay) => delay,
+            None => own,
+        };
+        let breath = if self.is_tolerated() {
+            (length / GROWTH).clamp(QUIET_TOLERATED, QUIET_TOLERATED_MAX)
+        } else {
+            Duration::ZERO
+        };
+        self.last + quiet.max(breath).max(self.patience())
+    }
+
+    /// How long it may be quiet and not be over all the same.
+    fn patience(&self) -> Duration {
+        match self.hold {
             // With `--delay 0` it would be asked about again at once, for ever.
             Hold::None if self.unsettled => QUIET,
             Hold::None => Duration::ZERO,
             Hold::Gone => GONE_PATIENCE,
             Hold::Writing => WRITING_PATIENCE,
-        };
-        self.last + quiet.max(patience)
+        }
     }
 
     /// When it will have kept COMMAND down, or left it running, for long enough.
     fn overrun_at(&self) -> Instant {
-        let since = if self.tolerated {
-            self.first
-        } else {
-            self.certain.unwrap_or(self.first)
-        };
-        since + self.cap
+        match self.tolerated {
+            Some(since) => since + self.cap,
+            None => self.stuck_at().min(self.since() + self.limit()),
+        }
     }
+
+    /// Since when it keeps COMMAND down.
+    fn since(&self) -> Instant {
+        self.certain.unwrap_or(self.first)
+    }
+
+    /// When it will not have got on for too long.
+    fn stuck_at(&self) -> Instant {
+        self.got_on.max(self.since()) + self.cap
+    }
+
+    /// How long it may keep COMMAND down, even if it gets on. What comes right after git let go of its
+    /// lock has the time that is left to it.
+    fn limit(&self) -> Duration {
+        let limit = match (self.locked, &self.lock) {
+            (Some(_), Some(_)) => LIMIT_LOCKED,
+            (Some(at), None) => {
+                let since = (at + self.cap).duration_since(self.since());
+                since.clamp(LIMIT, LIMIT_LOCKED)
+            }
+            (None, _) => LIMIT,
+        };
+        limit.max(self.cap)
+    }
+
+    /// When to tell the user what it waits for. That is not said of the mere quiet time.
+    fn long_at(&self) -> Option<Instant> {
+        let at = self.first + LONG;
+        let waits =
+            self.last >= at || self.unsettled || self.lock.is_some() || self.hold == Hold::Writing;
+        (waits && !self.told && !self.is_tolerated()).then_some(at)
+    }
+}
+
+/// The path that changed last.
+fn latest(activity: &Activity) -> PathBuf {
+    let latest = activity.changes.last();
+    latest.map(|change| change.path.clone()).unwrap_or_default()
 }
 
 /// How long a burst may keep COMMAND down.
@@ -326,14 +475,25 @@ fn first_cap(settle: Settle) -> Duration {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::event::{Change, ChangeKind};
 
     fn activity(certain: bool, hold: Hold) -> Activity {
+        let (path, kind) = (PathBuf::from("a"), ChangeKind::Modified);
         Activity {
             certain,
             hold,
-            path: PathBuf::from("a"),
-            alone: true,
+            changes: vec![Change { path, kind }],
+            fresh: false,
+            lock: None,
         }
+    }
+
+    fn begin(now: Instant, settle: Settle, activity: Activity) -> Burst {
+        Burst::begin(now, settle, activity, Suspicion::None)
+    }
+
+    fn saw(burst: &mut Burst, now: Instant, activity: Activity) -> bool {
+        burst.saw(now, activity, Suspicion::None)
     }
 
     fn ms(ms: u64) -> Duration {
@@ -346,15 +506,17 @@ mod tests {
         let zero = Instant::now();
         let at = |ms_: u64| zero + ms(ms_);
         let (first, rest) = changes.split_first().expect("a burst has a change");
-        let mut burst = Burst::begin(at(*first), Settle { delay }, activity(true, hold));
+        let mut burst = begin(at(*first), Settle { delay }, activity(true, hold));
         for change in rest {
             let now = at(*change);
             match burst.verdict(now) {
                 Verdict::Wait => {}
+                Verdict::Long => burst.tell(),
                 verdict => return (ms_of(burst.deadline(), zero), verdict),
             }
-            burst.saw(now, activity(true, hold));
+            saw(&mut burst, now, activity(true, hold));
         }
+        burst.tell();
         let deadline = burst.deadline().expect("nothing is being collected");
         (ms_of(Some(deadline), zero), burst.verdict(deadline))
     }
@@ -385,10 +547,10 @@ mod tests {
     #[test]
     fn a_relapse_has_to_be_quiet_twice_as_long() {
         let zero = Instant::now();
-        let mut burst = Burst::begin(zero, Settle::default(), activity(true, Hold::None));
+        let mut burst = begin(zero, Settle::default(), activity(true, Hold::None));
         let mut quiets = Vec::new();
         for at in [30, 60, 100, 140, 200] {
-            let next = Burst::begin(zero + ms(at), Settle::default(), activity(true, Hold::None));
+            let next = begin(zero + ms(at), Settle::default(), activity(true, Hold::None));
             burst = next.after(&burst.over());
             quiets.push(ms_of(burst.deadline(), zero + ms(at)));
         }
@@ -438,15 +600,21 @@ mod tests {
     #[test]
     fn a_soft_change_counts_after_a_while() {
         let zero = Instant::now();
-        let mut burst = Burst::begin(zero, Settle::default(), activity(false, Hold::Writing));
+        let mut burst = begin(zero, Settle::default(), activity(false, Hold::Writing));
         assert_eq!(burst.deadline(), Some(zero + SOFT));
-        assert!(!burst.saw(zero + ms(60), activity(false, Hold::Writing)));
+        assert!(!saw(
+            &mut burst,
+            zero + ms(60),
+            activity(false, Hold::Writing)
+        ));
         assert_eq!(burst.verdict(zero + ms(99)), Verdict::Wait);
         assert_eq!(burst.verdict(zero + ms(100)), Verdict::Certain);
         burst.harden(zero + ms(100));
+        assert_eq!(burst.verdict(zero + ms(1000)), Verdict::Long);
+        burst.tell();
         assert_eq!(burst.deadline(), Some(zero + ms(1060)));
         assert!(
-            !burst.saw(zero + ms(200), activity(true, Hold::None)),
+            !saw(&mut burst, zero + ms(200), activity(true, Hold::None)),
             "it was certain before"
         );
         assert_eq!(burst.verdict(zero + ms(300)), Verdict::Over);
@@ -455,24 +623,84 @@ mod tests {
     #[test]
     fn a_tolerated_burst_waits_for_its_end_or_twice_the_cap() {
         let zero = Instant::now();
-        let burst = Burst::begin(zero, Settle::default(), activity(true, Hold::None));
-        let mut burst = burst.tolerate(zero);
-        assert_eq!(burst.verdict(zero + ms(8)), Verdict::Calm);
-        assert!(
-            !burst.saw(zero + ms(5), activity(true, Hold::None)),
-            "nothing is to be stopped"
-        );
-        assert_eq!(burst.verdict(zero + ms(5 + 9)), Verdict::Over);
-        for at in (8..4000).step_by(2) {
+        let activity = || activity(true, Hold::None);
+        let burst = begin(zero, Settle::default(), activity());
+        let mut burst = burst.tolerate(zero + ms(2000));
+        assert_eq!(burst.verdict(zero + ms(2249)), Verdict::Wait);
+        assert_eq!(burst.verdict(zero + ms(2250)), Verdict::Calm);
+        let stops = saw(&mut burst, zero + ms(2100), activity());
+        assert!(!stops, "nothing is to be stopped");
+        assert_eq!(burst.verdict(zero + ms(2100 + 262)), Verdict::Wait);
+        assert_eq!(burst.verdict(zero + ms(2100 + 263)), Verdict::Over);
+        for at in (2200..6000).step_by(200) {
             assert_eq!(burst.verdict(zero + ms(at)), Verdict::Wait);
-            burst.saw(zero + ms(at), activity(true, Hold::None));
+            saw(&mut burst, zero + ms(at), activity());
         }
-        assert_eq!(burst.verdict(zero + ms(4000)), Verdict::Overrun);
+        assert_eq!(burst.verdict(zero + ms(6000)), Verdict::Overrun);
         let mut caps = Vec::new();
-        for _ in 0..6 {
-            burst = burst.tolerate(zero);
+        for at in 6..12 {
+            burst = burst.tolerate(zero + ms(at * 1000));
             caps.push(burst.cap.as_secs());
         }
         assert_eq!(caps, [8, 16, 32, 60, 60, 60]);
+    }
+
+    /// Plays changes every 100 ms, of which those that get on are fresh, and those under git's lock have
+    /// it; when the burst is overrun (ms), and how long it is tolerated then.
+    fn overrun_after(
+        delay: Option<Duration>,
+        is_fresh: impl Fn(u64) -> bool,
+        is_locked: impl Fn(u64) -> bool,
+    ) -> (u64, u64) {
+        let zero = Instant::now();
+        let activity = |at| Activity {
+            fresh: is_fresh(at),
+            lock: is_locked(at).then(|| "lock".into()),
+            ..activity(true, Hold::Writing)
+        };
+        let mut burst = begin(zero, Settle { delay }, activity(0));
+        for at in (100..).step_by(100) {
+            let now = zero + ms(at);
+            match burst.verdict(now) {
+                Verdict::Wait => {}
+                Verdict::Long => burst.tell(),
+                Verdict::Overrun => {
+                    let cap = burst.tolerate(now).cap;
+                    return (at, cap.as_secs());
+                }
+                verdict => panic!("{verdict:?}"),
+            }
+            saw(&mut burst, now, activity(at));
+        }
+        unreachable!("a burst has an end")
+    }
+
+    #[test]
+    fn what_counts_for_the_cap_is_repetition() {
+        let (never, always) = (|_| false, |_| true);
+        let until = |end| move |at| at <= end;
+        assert_eq!(overrun_after(None, never, never), (2000, 4));
+        assert_eq!(overrun_after(None, until(5000), never), (7000, 4));
+        assert_eq!(
+            overrun_after(None, |at| at % 1500 == 0, never),
+            (15_000, 30)
+        );
+        assert_eq!(overrun_after(None, always, never), (15_000, 30));
+        let slow = Some(ms(2500));
+        assert_eq!(overrun_after(slow, never, never), (10_000, 20));
+        assert_eq!(overrun_after(slow, until(3000), never), (13_000, 20));
+        let slower = Some(ms(5000));
+        assert_eq!(overrun_after(slower, always, never), (20_000, 40));
+    }
+
+    #[test]
+    fn under_gits_lock_it_gets_on() {
+        let (never, always) = (|_| false, |_| true);
+        let until = |end| move |at| at <= end;
+        assert_eq!(overrun_after(None, never, always), (60_000, 60));
+        assert_eq!(overrun_after(None, never, until(1000)), (3000, 4));
+        // What comes after it has a moment to end.
+        assert_eq!(overrun_after(None, always, until(1000)), (15_000, 30));
+        assert_eq!(overrun_after(None, always, until(40_000)), (42_000, 60));
     }
 }

@@ -1,45 +1,105 @@
-//! Notices loops: COMMAND writes a watched file whenever it starts, and so restarts itself.
+//! Notices loops: COMMAND writes watched files whenever it starts, and so restarts itself.
 //!
-//! A restart belongs to a loop if one path alone caused it, right after COMMAND's own start, and
-//! the same path did so the time before. No change is dropped for it: a loop is named, and later
-//! slowed down.
+//! A restart belongs to a loop if all that caused it has caused one of the latest restarts, too, and
+//! if it came right after COMMAND's own start, each time; or later, at the same moment of each run.
+//! One path is enough, and so are several, together or in turns. No change is dropped for it: a
+//! loop is named, and later slowed down.
 //!
 //! Somebody who saves a file as soon as COMMAND is up looks the same from here, and must not be
 //! slowed down. So it is looked who was at work when the change came: COMMAND, which writes, or
 //! COMMAND's set asleep, and somebody else. One who writes and falls asleep at once is missed
-//! that way; only a row that no person would keep up counts without the sign.
+//! that way; a row that no person would keep up counts without the sign.
 
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::event::Changes;
+use crate::event::{Change, ChangeKind, Changes};
 
 /// What happens so soon after a start is taken for COMMAND's own doing.
-pub(super) const RIGHT_AFTER: Duration = Duration::from_secs(1);
+const RIGHT_AFTER: Duration = Duration::from_secs(1);
+/// Nobody is so quick again and again.
+const QUICK: Duration = Duration::from_millis(200);
+/// Two moments of a run are the same if they differ by no more than this part of it.
+const SAME: u32 = 6;
 /// What happens so soon after COMMAND's end may well be the last that it did.
 pub(super) const JUST_NOW: Duration = Duration::from_millis(2);
 /// So many restarts in a row are a loop.
 const NAMED_AT: u32 = 3;
+/// The same where it is not right after the start that COMMAND was at work.
+const LATE_NAMED_AT: u32 = 5;
+/// The same for files that are new every time: before that they may be some that take turns.
+const NEW_NAMED_AT: u32 = 5;
 /// After so many restarts in a row the next ones are spaced out.
 const SPACED_AT: u32 = 10;
-/// So many of them need no sign that it was COMMAND who wrote.
-const CERTAIN_AT: u32 = 300;
+/// So many of them within a second each need no sign that it was COMMAND who wrote.
+const CERTAIN_AT: u32 = 30;
 /// The first spacing; it doubles with every further restart.
 const SPACING_MIN: Duration = Duration::from_secs(1);
 /// The longest spacing.
 const SPACING_MAX: Duration = Duration::from_secs(30);
+/// So many of the latest restarts are remembered.
+const REMEMBERED: u32 = 10;
+/// So many paths may take turns.
+const TURNS: u32 = 3;
+/// What is more than so many paths at once is not looked at one by one.
+const PATHS_MAX: usize = 10_000;
 
-/// The restarts in a row that one path caused right after a start.
+/// The latest restarts that were caused right after a start.
 #[derive(Debug, Default)]
 pub(super) struct Loop {
-    path: PathBuf,
+    /// What was written then.
+    written: HashMap<Written, Trace>,
+    /// What is being written now.
+    touched: HashSet<Written>,
+    /// The number of the latest restart.
+    number: u32,
+    /// How many in a row repeat what was before.
     restarts: u32,
     /// In how many of them, the latest ones, COMMAND was at work when the change came.
     at_work: u32,
     /// Whether it is in the one that is coming.
     seen_at_work: bool,
+    /// How many of them, the latest ones, came right after the start, and how many at once.
+    soon: u32,
+    quick: u32,
+    /// How long after the start the latest one came.
+    after: Duration,
+    found: bool,
     /// How many restarts have been spaced out.
     spaced: u32,
+}
+
+/// What a loop writes.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Written {
+    /// This path.
+    Path(PathBuf),
+    /// Files that are new every time; `*` stands for what differs.
+    Like(PathBuf),
+}
+
+/// What is known of something that was written.
+#[derive(Clone, Copy, Debug, Default)]
+struct Trace {
+    /// By which restart it was caused, or accompanied, at last.
+    latest: u32,
+    /// How many it caused of those that are remembered, and of those in a row.
+    times: u32,
+    in_row: u32,
+    /// Whether it came to nothing, as a file does that is moved to where another one is.
+    in_passing: bool,
+}
+
+/// How far a change is suspected to be COMMAND's own doing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Suspicion {
+    /// Not at all.
+    None,
+    /// It came before, in the same way.
+    Repeated,
+    /// It belongs to a loop that is slowed down.
+    Spaced,
 }
 
 /// What the user is to be told of a loop, once each.
@@ -52,16 +112,47 @@ pub enum LoopStage {
 }
 
 impl Loop {
-    /// Whether a change of `path` alone, `after` such a time, may be the next one of a loop.
-    pub(super) fn suspects(&self, path: &Path, after: Duration) -> bool {
-        after <= RIGHT_AFTER && path == self.path
+    /// Takes in that something else is changed from now on.
+    pub(super) fn begin(&mut self) {
+        self.touched.clear();
     }
 
-    /// Takes in whether COMMAND was at work when the change came; whether nothing is to be spaced
-    /// out any more.
-    pub(super) fn looked(&mut self, at_work: bool) -> bool {
+    /// Takes in what is changed, so long after COMMAND's start; how far that is suspected.
+    pub(super) fn suspect(&mut self, changes: &[Change], after: Duration) -> Suspicion {
+        if self.touched.len() < PATHS_MAX {
+            self.touched.extend(changes.iter().flat_map(keys));
+        }
+        if !self.is_like_before(after) {
+            return Suspicion::None;
+        }
+        let suspicions = changes.iter().map(|change| self.suspicion(change, after));
+        suspicions.min().unwrap_or(Suspicion::None)
+    }
+
+    fn suspicion(&self, change: &Change, after: Duration) -> Suspicion {
+        let traces = keys(change).filter_map(|key| self.written.get(&key));
+        let Some(in_row) = traces.map(|trace| trace.in_row).max() else {
+            return Suspicion::None;
+        };
+        let is_slow = self.spaced > 0 && (self.at_work >= SPACED_AT || self.is_certain(after));
+        if is_slow && self.has_part(in_row) {
+            Suspicion::Spaced
+        } else {
+            Suspicion::Repeated
+        }
+    }
+
+    /// Whether what was written so often belongs to the loop: somebody else may save a file now and
+    /// then.
+    fn has_part(&self, in_row: u32) -> bool {
+        in_row.saturating_mul(TURNS + 1) >= self.restarts
+    }
+
+    /// Takes in whether COMMAND was at work when the change came, so long after its start; whether
+    /// nothing is to be spaced out any more.
+    pub(super) fn looked(&mut self, at_work: bool, after: Duration) -> bool {
         self.seen_at_work |= at_work;
-        let innocent = !at_work && self.restarts < CERTAIN_AT;
+        let innocent = !at_work && !self.is_certain(after);
         if innocent {
             self.at_work = 0;
             self.spaced = 0;
@@ -71,100 +162,353 @@ impl Loop {
 
     /// Takes in that COMMAND restarts for these changes, which began `after` so long a run.
     pub(super) fn restart(&mut self, changes: &Changes, after: Duration) -> Option<LoopStage> {
-        let mut paths = changes.iter().map(|change| &change.path);
-        let (Some(path), None, true) = (paths.next(), paths.next(), after <= RIGHT_AFTER) else {
+        let touched = std::mem::take(&mut self.touched);
+        let seen_at_work = std::mem::take(&mut self.seen_at_work);
+        let is_like_before = self.is_like_before(after);
+        if changes.len() == 0 || changes.len() > PATHS_MAX {
             *self = Self::default();
             return None;
-        };
-        if *path != self.path {
-            // Nobody has looked who was at work: there was nothing to suspect.
-            *self = Self {
-                path: path.clone(),
-                restarts: 1,
-                at_work: 1,
-                ..Self::default()
-            };
-            return None;
         }
-        self.restarts = self.restarts.saturating_add(1);
-        let at_work = std::mem::take(&mut self.seen_at_work);
-        self.at_work = if at_work {
-            self.at_work.saturating_add(1)
+        if !is_like_before {
+            self.written.clear();
+        }
+        self.after = after;
+        self.number += 1;
+        let forgotten = self.number.saturating_sub(REMEMBERED);
+        self.written.retain(|_, trace| trace.latest > forgotten);
+        if changes.iter().all(|change| self.was_written(change)) {
+            self.restarts = self.restarts.saturating_add(1);
         } else {
-            0
-        };
-        let spaced = self.at_work >= SPACED_AT || self.restarts >= CERTAIN_AT;
-        self.spaced += u32::from(spaced);
-        match (self.restarts, self.spaced) {
-            (NAMED_AT, _) => Some(LoopStage::Found),
-            (_, 1) if spaced => Some(LoopStage::Spaced),
-            _ => None,
+            self.begin_row();
+        }
+        // At the first one nobody has looked: there was nothing to suspect.
+        let at_work = seen_at_work || self.restarts == 1;
+        self.at_work = counted(self.at_work, at_work);
+        self.soon = counted(self.soon, after <= RIGHT_AFTER);
+        self.quick = counted(self.quick, after <= QUICK);
+        self.note(changes.iter().flat_map(keys).collect(), touched);
+        self.stage(after)
+    }
+
+    fn was_written(&self, change: &Change) -> bool {
+        keys(change).any(|key| {
+            let trace = self.written.get(&key);
+            trace.is_some_and(|trace| !trace.in_passing)
+        })
+    }
+
+    fn begin_row(&mut self) {
+        (self.restarts, self.spaced, self.found) = (1, 0, false);
+        (self.at_work, self.soon, self.quick) = (0, 0, 0);
+        for trace in self.written.values_mut() {
+            trace.in_row = 0;
         }
     }
 
-    /// How long COMMAND runs at least before a change of `path` alone restarts it.
-    pub(super) fn spacing(&self, path: &Path) -> Duration {
-        if path != self.path || self.spaced == 0 {
-            return Duration::ZERO;
+    /// Notes what caused the restart, and what else was touched in the course of it.
+    fn note(&mut self, causes: HashSet<Written>, touched: HashSet<Written>) {
+        let in_passing = touched.into_iter().filter(|key| !causes.contains(key));
+        let in_passing: Vec<Written> = in_passing.collect();
+        let all = causes.into_iter().map(|key| (key, false));
+        for (key, in_passing) in all.chain(in_passing.into_iter().map(|key| (key, true))) {
+            let trace = self.written.entry(key).or_default();
+            trace.in_passing = in_passing;
+            trace.latest = self.number;
+            trace.times += 1;
+            trace.in_row += 1;
         }
-        let doubled = 1 << (self.spaced - 1).min(16);
-        (SPACING_MIN * doubled).min(SPACING_MAX)
     }
+
+    /// What is to be said of the restart that was just noted, and whether the next one is slowed down.
+    fn stage(&mut self, after: Duration) -> Option<LoopStage> {
+        let spaced = self.at_work >= SPACED_AT || self.is_certain(after);
+        self.spaced = if spaced { self.spaced + 1 } else { 0 };
+        let enough = if after <= RIGHT_AFTER {
+            self.restarts >= NAMED_AT
+        } else {
+            self.at_work >= LATE_NAMED_AT
+        };
+        let is_found = enough && self.is_whole();
+        let was_found = self.found;
+        self.found |= is_found;
+        match self.spaced {
+            1 => Some(LoopStage::Spaced),
+            _ => (is_found && !was_found).then_some(LoopStage::Found),
+        }
+    }
+
+    /// Whether all that the latest restarts were about came more than once: files that take turns
+    /// have to have had theirs.
+    fn is_whole(&self) -> bool {
+        let latest = self.number.saturating_sub(TURNS);
+        let mut latest = self
+            .written
+            .iter()
+            .filter(|(_, trace)| trace.latest > latest);
+        latest.all(|(key, trace)| match key {
+            Written::Path(path) => {
+                trace.in_passing || trace.times > 1 || self.is_new_each_time(path)
+            }
+            Written::Like(_) => true,
+        })
+    }
+
+    fn is_new_each_time(&self, path: &Path) -> bool {
+        let trace = alike(path).and_then(|path| self.written.get(&Written::Like(path)));
+        trace.is_some_and(|trace| trace.times >= NEW_NAMED_AT)
+    }
+
+    /// What has to be ignored to end the loop, and whether it comes late in each run.
+    pub(super) fn culprits(&self) -> (Vec<Written>, bool) {
+        let culprits = self.written.iter().filter(|(key, trace)| {
+            let often = match key {
+                Written::Path(_) => trace.times > 1,
+                Written::Like(_) => trace.times >= NEW_NAMED_AT,
+            };
+            often && !trace.in_passing && self.has_part(trace.in_row)
+        });
+        let mut culprits: Vec<Written> = culprits.map(|(key, _)| key.clone()).collect();
+        culprits.sort();
+        (culprits, self.after > RIGHT_AFTER)
+    }
+
+    /// How long COMMAND runs at least before a loop that is slowed down restarts it.
+    pub(super) fn spacing(&self) -> Duration {
+        let Some(doublings) = self.spaced.checked_sub(1) else {
+            return Duration::ZERO;
+        };
+        (SPACING_MIN * (1 << doublings.min(16))).min(SPACING_MAX)
+    }
+
+    /// Whether what happens so long after a start may belong to what happened before.
+    fn is_like_before(&self, after: Duration) -> bool {
+        let differ = self.after.abs_diff(after) <= self.after.max(after) / SAME;
+        after <= RIGHT_AFTER && self.after <= RIGHT_AFTER || differ
+    }
+
+    /// Whether no person would have kept this up.
+    fn is_certain(&self, after: Duration) -> bool {
+        let quick = self.quick >= SPACED_AT && after <= QUICK;
+        quick || self.soon >= CERTAIN_AT && after <= RIGHT_AFTER
+    }
+}
+
+/// What a change is remembered as: by its path, and, of a file that comes or goes, by that without what
+/// differs from one to the next.
+fn keys(change: &Change) -> impl Iterator<Item = Written> + use<> {
+    let comes_or_goes = matches!(change.kind, ChangeKind::Created | ChangeKind::Removed);
+    let like = comes_or_goes.then(|| alike(&change.path)).flatten();
+    let like = like.map(Written::Like);
+    [Written::Path(change.path.clone())].into_iter().chain(like)
+}
+
+/// One more if it holds, else none.
+fn counted(so_many: u32, holds: bool) -> u32 {
+    if holds { so_many.saturating_add(1) } else { 0 }
+}
+
+/// The path with a `*` for every word that has a digit in it, as counters, times and random names do;
+/// None if there is none. Of an absolute path only the name counts.
+fn alike(path: &Path) -> Option<PathBuf> {
+    let name = path.file_name()?.to_str()?;
+    let path = if path.is_absolute() {
+        path.with_file_name(starred(name))
+    } else {
+        let parts = path.iter().map(|part| part.to_str().map(starred));
+        parts.collect::<Option<PathBuf>>()?
+    };
+    path.to_str()?.contains('*').then_some(path)
+}
+
+/// `run-2024-05-01.log` as `run-*.log`.
+fn starred(name: &str) -> String {
+    let mut starred = String::new();
+    let is_apart = |c: char| !c.is_alphanumeric();
+    for piece in name.split_inclusive(is_apart) {
+        let word = piece.trim_end_matches(is_apart);
+        if !word.contains(|c: char| c.is_ascii_digit()) {
+            starred.push_str(piece);
+            continue;
+        }
+        // One star for several, and what is between them.
+        match starred.strip_suffix(is_apart) {
+            Some(before) if before.ends_with('*') => starred.truncate(before.len()),
+            _ => starred.push('*'),
+        }
+        starred.push_str(&piece[word.len()..]);
+    }
+    starred
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::{Change, ChangeKind};
 
-    fn changes(paths: &[&str]) -> Changes {
-        let change = |path: &&str| Change {
-            path: PathBuf::from(path),
-            kind: ChangeKind::Modified,
-        };
-        paths.iter().map(change).collect()
+    fn change(path: &str, kind: ChangeKind) -> Change {
+        let path = PathBuf::from(path);
+        Change { path, kind }
     }
 
-    const SOON: Duration = Duration::from_millis(50);
+    const SOON: Duration = Duration::from_millis(500);
+    const AT_ONCE: Duration = Duration::from_millis(50);
 
-    /// Restarts for the path a, of which so many in a hundred found COMMAND at work.
-    fn row(restarts: u32, at_work: u32) -> Loop {
-        let mut found = Loop::default();
-        for restart in 0..restarts {
-            if restart * at_work % 100 < at_work {
-                found.looked(true);
-            }
-            found.restart(&changes(&["a"]), SOON);
+    /// Has COMMAND restart for these paths; what is said of it, and whether it was slowed down.
+    fn restart(
+        found: &mut Loop,
+        paths: &[&str],
+        kind: ChangeKind,
+        (after, at_work): (Duration, bool),
+    ) -> (Option<LoopStage>, Suspicion) {
+        let changes: Vec<Change> = paths.iter().map(|path| change(path, kind)).collect();
+        found.begin();
+        let suspicion = found.suspect(&changes, after);
+        if suspicion > Suspicion::None {
+            found.looked(at_work, after);
         }
-        found
+        let suspicion = found.suspect(&changes, after);
+        (
+            found.restart(&changes.into_iter().collect(), after),
+            suspicion,
+        )
     }
+
+    /// At which restart what was said of such a row, and the paths that were named at last.
+    fn row(
+        paths: impl Fn(u32) -> &'static [&'static str],
+        how: impl Fn(u32) -> (Duration, bool),
+    ) -> (Vec<(u32, LoopStage)>, Vec<Written>) {
+        let (mut found, mut said) = (Loop::default(), Vec::new());
+        let mut named = Vec::new();
+        for n in 1..=40 {
+            let (stage, _) = restart(&mut found, paths(n), ChangeKind::Modified, how(n));
+            if let Some(stage) = stage {
+                said.push((n, stage));
+                named = found.culprits().0;
+            }
+        }
+        (said, named)
+    }
+
+    fn paths(paths: &[&str]) -> Vec<Written> {
+        paths
+            .iter()
+            .map(|path| Written::Path(path.into()))
+            .collect()
+    }
+
+    use LoopStage::{Found, Spaced};
 
     #[test]
     fn a_loop_is_named_and_then_spaced_out() {
         let mut found = Loop::default();
-        let mut said = Vec::new();
         let mut spacings = Vec::new();
-        for restart in 1..=17 {
-            found.looked(true);
-            if let Some(stage) = found.restart(&changes(&["a"]), SOON) {
-                said.push((restart, stage));
-            }
-            spacings.push(found.spacing(Path::new("a")).as_secs());
+        for _ in 0..17 {
+            restart(&mut found, &["a"], ChangeKind::Modified, (SOON, true));
+            spacings.push(found.spacing().as_secs());
         }
-        assert_eq!(said, [(3, LoopStage::Found), (10, LoopStage::Spaced)]);
         assert_eq!(spacings[8..], [0, 1, 2, 4, 8, 16, 30, 30, 30]);
-        assert_eq!(found.spacing(Path::new("b")), Duration::ZERO);
+        let (said, named) = row(|_| &["a"], |_| (SOON, true));
+        assert_eq!(said, [(3, Found), (10, Spaced)]);
+        assert_eq!(named, paths(&["a"]));
+    }
+
+    #[test]
+    fn so_is_one_over_several_paths() {
+        let (said, named) = row(|_| &["a", "b"], |_| (SOON, true));
+        assert_eq!(said, [(3, Found), (10, Spaced)]);
+        assert_eq!(named, paths(&["a", "b"]));
+        // Not always both of them.
+        let some = |n| match n % 3 {
+            0 => &["a", "b"][..],
+            1 => &["a"],
+            _ => &["b"],
+        };
+        let (said, named) = row(some, |_| (SOON, true));
+        assert!(matches!(said[..], [(_, Found), (_, Spaced)]), "{said:?}");
+        assert_eq!(named, paths(&["a", "b"]));
+    }
+
+    #[test]
+    fn so_is_one_of_three_paths_in_turns() {
+        let turns = |n| [&["a"][..], &["b"], &["c"]][n as usize % 3];
+        let (said, named) = row(turns, |_| (SOON, true));
+        assert_eq!(said, [(6, Found), (12, Spaced)]);
+        assert_eq!(named, paths(&["a", "b", "c"]));
+    }
+
+    #[test]
+    fn so_is_one_of_files_that_are_new_every_time() {
+        let mut found = Loop::default();
+        let mut said = Vec::new();
+        for n in 1..=15 {
+            let name = format!("logs/run-{n}-2024.log");
+            let paths = [name.as_str(), "last.log"];
+            let (stage, suspicion) = restart(&mut found, &paths, ChangeKind::Created, (SOON, true));
+            assert_eq!(suspicion == Suspicion::Spaced, n > 10, "{n}");
+            said.extend(stage.map(|stage| (n, stage)));
+        }
+        assert_eq!(said, [(5, Found), (10, Spaced)]);
+        let like = Written::Like("logs/run-*.log".into());
+        let last = Written::Path("last.log".into());
+        assert_eq!(found.culprits().0, [last, like]);
+    }
+
+    #[test]
+    fn a_file_that_is_only_there_in_passing_belongs_to_it() {
+        let mut found = Loop::default();
+        for n in 1..=12 {
+            let temp = format!("a.{n}");
+            let changes = [
+                change(&temp, ChangeKind::Created),
+                change(&temp, ChangeKind::Removed),
+                change("a", ChangeKind::Modified),
+            ];
+            found.begin();
+            let suspicion = found.suspect(&changes, AT_ONCE);
+            assert_eq!(suspicion == Suspicion::Spaced, n > 10, "{n}");
+            let folded = changes.into_iter().skip(2).collect();
+            found.restart(&folded, AT_ONCE);
+        }
+        assert_eq!(found.culprits().0, paths(&["a"]));
     }
 
     #[test]
     fn who_saves_beside_a_sleeping_command_is_not_slowed_down() {
-        let spacing = |found: Loop| found.spacing(Path::new("a"));
-        assert_eq!(spacing(row(200, 0)), Duration::ZERO);
-        assert!(spacing(row(300, 0)) > Duration::ZERO);
-        assert_eq!(spacing(row(200, 50)), Duration::ZERO);
-        let mut found = row(12, 100);
-        assert!(found.looked(false));
-        assert_eq!(spacing(found), Duration::ZERO);
+        let (said, _) = row(|_| &["a"], |n| (SOON, n % 4 == 0));
+        assert_eq!(said, [(3, Found), (30, Spaced)]);
+        let mut found = Loop::default();
+        for _ in 0..12 {
+            restart(&mut found, &["a"], ChangeKind::Modified, (SOON, true));
+        }
+        assert!(found.spaced > 0);
+        assert!(found.looked(false, SOON));
+        assert_eq!(found.spaced, 0);
+    }
+
+    #[test]
+    fn nobody_is_quicker_than_two_tenths_of_a_second_ten_times() {
+        let (said, _) = row(|_| &["a"], |_| (AT_ONCE, false));
+        assert_eq!(said, [(3, Found), (10, Spaced)]);
+        // The eleventh time may be somebody else.
+        let mut found = Loop::default();
+        for _ in 0..12 {
+            restart(&mut found, &["a"], ChangeKind::Modified, (AT_ONCE, false));
+        }
+        let (_, suspicion) = restart(&mut found, &["a"], ChangeKind::Modified, (SOON, false));
+        assert_eq!((suspicion, found.spaced), (Suspicion::Repeated, 0));
+    }
+
+    #[test]
+    fn who_saves_something_else_in_the_midst_is_not_slowed_down() {
+        let mut found = Loop::default();
+        for n in 0..40 {
+            let (kind, how) = (ChangeKind::Modified, (SOON, true));
+            if n % 7 == 3 {
+                let (_, suspicion) = restart(&mut found, &["a", "mine"], kind, how);
+                assert!(suspicion < Suspicion::Spaced, "{n}");
+            }
+            restart(&mut found, &["a"], kind, how);
+        }
     }
 
     #[test]
@@ -175,13 +519,47 @@ mod tests {
             (&["a"], RIGHT_AFTER * 2),
             (&[], SOON),
         ] {
-            let mut found = row(12, 100);
-            assert!(found.spacing(Path::new("a")) > Duration::ZERO);
-            found.restart(&changes(paths), after);
+            let mut found = Loop::default();
+            for _ in 0..12 {
+                restart(&mut found, &["a"], ChangeKind::Modified, (SOON, true));
+            }
+            assert!(found.spaced > 0);
+            restart(&mut found, paths, ChangeKind::Modified, (after, true));
+            assert_eq!(found.spaced, 0, "{paths:?} {after:?}");
+        }
+    }
+
+    #[test]
+    fn what_comes_late_in_every_run_has_to_come_at_the_same_moment() {
+        let late = |ms| Duration::from_millis(ms);
+        let (said, named) = row(|_| &["a"], |n| (late(5000 + u64::from(n % 3) * 300), true));
+        assert_eq!(said, [(5, Found), (10, Spaced)]);
+        assert_eq!(named, paths(&["a"]));
+        let asleep = row(|_| &["a"], |_| (late(5000), false));
+        assert_eq!(asleep.0, []);
+        let at_will = row(|_| &["a"], |n| (late(5000 + u64::from(n % 3) * 3000), true));
+        assert_eq!(at_will.0, []);
+    }
+
+    #[test]
+    fn what_differs_is_a_star() {
+        for (path, expected) in [
+            ("run-2024-05-01.log", Some("run-*.log")),
+            ("out/3f2a-11bc/ab1.json", Some("out/*/*.json")),
+            (
+                "CPU.20240501.120000.4711.0.001.cpuprofile",
+                Some("CPU.*.cpuprofile"),
+            ),
+            ("tmpab3f_x9", Some("*")),
+            ("ä1-2", Some("*")),
+            ("a.js", None),
+            ("/srv/v2/a.js", None),
+            ("/srv/v2/a1.js", Some("/srv/v2/*.js")),
+        ] {
             assert_eq!(
-                found.spacing(Path::new("a")),
-                Duration::ZERO,
-                "{paths:?} {after:?}"
+                alike(Path::new(path)),
+                expected.map(PathBuf::from),
+                "{path}"
             );
         }
     }

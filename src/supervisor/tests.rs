@@ -12,7 +12,11 @@
 //! | `change b` | the file b changed; `change` is that of the file a |
 //! | `gone b` | it went away |
 //! | `soft b` | it was written to and is still open |
+//! | `change b c` | both did |
+//! | `new b` | it is new |
+//! | `change*` | another one did, each time |
 //! | `1000..9000 change b` | the same every 2 ms |
+//! | `lock` `unlock` | git takes its lock, or lets go of it; nobody is told before he asks |
 //! | `calmed` | it was not written to after all |
 //! | `collected` `unsettled` | the answer to `collect`; where there is neither, it comes at once |
 //! | `not found` `not executable` `no memory` | the run could not be started |
@@ -296,6 +300,7 @@ transcripts! {
             1000 soft      | ·
             1048 unsettled | ·
             1100 elapsed   | ·
+            2000 elapsed   | 'waiting for a'
             2048 elapsed   | collect
             2048 collected | 'a changed, starting', spawn 1 change a
         ";
@@ -394,6 +399,7 @@ transcripts! {
               50 emptied 1 | 'code 1 after 50: again in 100, 1 of 5'
               65 unsettled | ·
              101 elapsed   | ·
+            1001 elapsed   | 'waiting for a'
             1065 elapsed   | collect
             1066 collected | 'a changed', spawn 2 change a
         ";
@@ -440,6 +446,7 @@ transcripts! {
             1048 unsettled | ·
             1100 elapsed   | 'SIGTERM: change', SIGTERM 1
             1110 emptied 0 | ·
+            2000 elapsed   | 'waiting for a'
             2048 elapsed   | collect
             2049 collected | 'a changed', spawn 2 change a
         ";
@@ -615,6 +622,7 @@ transcripts! {
              526 unsettled | ·
              610 elapsed   | ·
              650 emptied 1 | ·
+            1510 elapsed   | 'waiting for a'
             1526 elapsed   | collect
             1527 collected | 'a changed', spawn 2 change a
         " "rwatch" "
@@ -924,9 +932,13 @@ transcripts! {
             1020 emptied 0 | spawn 2 manual
             1030 emptied 0 | 'code 0 after 10: end', finish 0
         ";
-        rs_changes_nothing_where_a_start_is_coming_or_none: "rwatch -p" "
+        rs_changes_nothing_where_a_start_is_coming_or_none: "rwatch" "
+             500 change    | 'SIGTERM: change', SIGTERM 1
+             504 elapsed   | collect, 'a changed'
+             510 rs        | ·
+             520 emptied 0 | spawn 2 change a
+        " "rwatch -p" "
             1000 change    | ·
-            1001 rs        | ·
             1004 elapsed   | collect, 'a changed, starting', spawn 1 change a
             2000 q         | 'SIGTERM: asked', SIGTERM 1
             2010 rs        | ·
@@ -935,6 +947,39 @@ transcripts! {
         " "rwatch" "
             10 rs    | ·
             20 armed | 'starting', spawn 1 start
+        ";
+        rs_cuts_a_burst_short: "rwatch -d 5000" "
+            1000 change    | 'SIGTERM: change', SIGTERM 1
+            1010 emptied 0 | ·
+            2000 rs        | collect now, 'by hand', 'a changed', spawn 2 change a
+            7000 elapsed   | ·
+        " "rwatch -d 5000" "
+            1000 change    | 'SIGTERM: change', SIGTERM 1
+            2000 rs        | collect now, 'by hand', 'a changed'
+            2100 emptied 0 | spawn 2 change a
+            2200 change b  | ·
+            7200 elapsed   | collect, 'SIGTERM: change', SIGTERM 2, 'b changed'
+            7300 emptied 0 | spawn 3 change b
+        " "rwatch" "
+            1000 change    | 'SIGTERM: change', SIGTERM 1
+            1001 lock      | ·
+            1004 elapsed   | collect
+            1004 unsettled | ·
+            1010 emptied 0 | ·
+            1012 elapsed   | collect
+            1013 rs        | collect now, 'by hand'
+            1013 rs        | ·
+            1013 unsettled | ·
+            1014 collected | 'a changed', spawn 2 change a
+            1264 elapsed   | ·
+        " "rwatch -b -d 5000" "
+               0 armed              | 'building', build 1 before 1 start
+              10 emptied 0 of build | 'built after 10, starting', spawn 1 start
+            1000 change             | ·
+            2000 rs                 | collect now, 'by hand', 'a changed, building', build 2 before 2 change a
+            2100 emptied 0 of build | 'built after 100', 'SIGTERM: change', SIGTERM 1
+            2200 emptied 0          | spawn 2 change a
+            7000 elapsed            | ·
         ";
         q_ends_with_0: "rwatch" "
             1000 q         | 'SIGTERM: asked', SIGTERM 1
@@ -1018,22 +1063,35 @@ transcripts! {
         command_is_down_for_2_s_and_up_for_4_then_8: "rwatch" "
             1000..18000 change   | 'SIGTERM: change', SIGTERM 1
              1010 emptied 0 | ·
+             2000 elapsed   | 'waiting for a'
              3000 elapsed   | collect now, 'a changed', 'a goes on', spawn 2 change a
              7000 elapsed   | collect now, 'SIGTERM: change', SIGTERM 2, 'a changed', 'a goes on'
              7100 emptied 0 | spawn 3 change a
             15000 elapsed   | collect now, 'SIGTERM: change', SIGTERM 3, 'a changed', 'a goes on'
             15100 emptied 0 | spawn 4 change a
-            18080 elapsed   | collect, 'SIGTERM: change', SIGTERM 4, 'a changed'
-            18100 emptied 0 | spawn 5 change a
+            19000 elapsed   | collect, 'SIGTERM: change', SIGTERM 4, 'a changed'
+            19100 emptied 0 | spawn 5 change a
+        ";
+        a_breath_is_no_end_for_who_runs_beside_it: "rwatch -p" "
+            1000..2998 change  | ·
+                  2000 elapsed | 'waiting for a'
+                  3000 elapsed | collect now, 'a changed, starting', 'a goes on', spawn 1 change a
+            3200..3400 change  | ·
+            3640..3650 change  | ·
+            3980..3990 change  | ·
+                  4363 elapsed | collect, 'SIGTERM: change', SIGTERM 1, 'a changed'
+                  4400 emptied 0 | spawn 2 change a
         ";
         where_nothing_more_is_written_nothing_more_happens: "rwatch -p" "
             1000..2996 change  | ·
+                  2000 elapsed | 'waiting for a'
                   3000 elapsed | collect now, 'a changed, starting', 'a goes on', spawn 1 change a
-                  3004 elapsed | ·
+                  3250 elapsed | ·
         ";
         a_file_that_stays_open_is_written_endlessly_too: "rwatch -p" "
             1000..3200 soft | ·
             1100 elapsed   | ·
+            2000 elapsed   | 'waiting for a'
             3100 elapsed   | collect now, 'a changed, starting', 'a goes on', spawn 1 change a
             4200 elapsed   | collect, 'SIGTERM: change', SIGTERM 1, 'a changed'
             4300 killed 15 | spawn 2 change a
@@ -1042,46 +1100,135 @@ transcripts! {
                   1000 change    | ·
                   1004 elapsed   | collect
             1009..3100 change    | ·
+                  2001 elapsed   | 'waiting for a'
                   3000 elapsed   | collect now
                   3010 unsettled | ·
                   3050 collected | 'a changed, starting', 'a goes on', spawn 1 change a
-                  3109 elapsed   | collect, 'SIGTERM: change', SIGTERM 1
-                  3121 collected | 'a changed'
-                  3130 emptied 0 | spawn 2 change a
+                  3361 elapsed   | collect
+                  3362 collected | 'SIGTERM: change', SIGTERM 1, 'a changed'
+                  3370 emptied 0 | spawn 2 change a
         ";
-        an_end_that_was_none_is_one_restart: "rwatch -p" "
+        an_end_that_was_none_does_not_stop_who_runs_beside_it: "rwatch -p" "
             1000..2996 change    | ·
+                  2000 elapsed   | 'waiting for a'
                   3000 elapsed   | collect now
                   3000 collected | 'a changed, starting', 'a goes on', spawn 1 change a
-                  3004 elapsed   | ·
-                  3004 change    | 'SIGTERM: change', SIGTERM 1
-                  3014 change b  | ·
-                  3015 collected | ·
-                  3016 emptied 0 | ·
-                  3024 collected | ·
-                  3031 elapsed   | collect
+                  3250 elapsed   | ·
+        " "rwatch -p" "
+            1000..3004 change    | ·
+                  2000 elapsed   | 'waiting for a'
+                  3000 elapsed   | collect now
+                  3000 collected | 'a changed, starting', 'a goes on', spawn 1 change a
+                  3254 elapsed   | collect
+                  3255 change b  | ·
+                  3256 collected | ·
+                  3300 unsettled | ·
+                  3587 elapsed   | collect
+                  3588 collected | 'SIGTERM: change', SIGTERM 1, 'a +1 changed'
+                  3590 emptied 0 | spawn 2 change a b
+        ";
+        a_start_that_waited_for_its_end_does_so_no_longer_if_it_was_none: "rwatch -p" "
+            1000..2996 change    | ·
+                  2000 elapsed   | 'waiting for a'
+                  3000 elapsed   | collect now
+                  3001 collected | 'a changed, starting', 'a goes on', spawn 1 change a
+                  3010 change    | ·
+                  3020 rs        | 'by hand', 'SIGTERM: by hand', SIGTERM 1
+                  3261 elapsed   | collect
+                  3262 emptied 0 | ·
+                  3263 unsettled | spawn 2 manual
+                  3545 elapsed   | collect
+                  3546 collected | 'SIGTERM: change', SIGTERM 2, 'a changed'
+                  3547 emptied 0 | spawn 3 change a
         ";
         a_burst_that_stays_unsettled_is_cut_off_too: "rwatch -p -d 0" "
             1000 change | ·
             1000 elapsed | collect
             2999 unsettled | ·
+            2999 elapsed | 'waiting for a'
             3000 elapsed | collect now
             3001 collected | 'a changed, starting', 'a goes on', spawn 1 change a
-            3009 elapsed | ·
+            3251 elapsed | ·
+        ";
+    }
+
+    /// A burst that takes long, and gets on.
+    long_bursts {
+        new_paths_are_one_restart_however_long_it_takes: "rwatch" "
+             1000..12000 change* | 'SIGTERM: change', SIGTERM 1
+                   1010 emptied 0 | ·
+                   2000 elapsed   | 'waiting for f501'
+                  12080 elapsed   | collect
+                  12080 unsettled | ·
+                  12160 elapsed   | collect
+                  12160 collected | 'f1 +5500 changed', spawn 2 change f1 … 5501
+        ";
+        fifteen_seconds_are_enough_for_them: "rwatch -p" "
+             1000..17000 change* | ·
+                   2000 elapsed   | 'waiting for f501'
+                  16000 elapsed   | collect now, 'f1 +7499 changed, starting', 'f7500 goes on', spawn 1 change f1 … 7500
+                  18000 elapsed   | collect, 'SIGTERM: change', SIGTERM 1, 'f7501 +500 changed'
+                  18100 emptied 0 | spawn 2 change f7501 … 501
+        ";
+        what_stays_at_the_same_paths_has_two_seconds: "rwatch -p" "
+             1000..3000 change*  | ·
+                   2000 elapsed   | 'waiting for f501'
+             3001..8000 change b  | ·
+                   5001 elapsed   | collect now, 'f1 +1001 changed, starting', 'b goes on', spawn 1 change f1 … 1002
+                   8873 elapsed   | collect, 'SIGTERM: change', SIGTERM 1, 'b changed'
+                   9100 emptied 0 | spawn 2 change b
+        ";
+        gits_lock_holds_it_open_and_it_ends_soon_after: "rwatch" "
+            1000 change    | 'SIGTERM: change', SIGTERM 1
+            1000 lock      | ·
+            1004 elapsed   | collect
+            1004 unsettled | ·
+            1010 emptied 0 | ·
+            1012 elapsed   | collect
+            2010 unsettled | ·
+            2010 elapsed   | 'waiting for lock'
+            2090 elapsed   | collect
+            9990 unsettled | ·
+            9991 unlock    | ·
+           10070 elapsed   | collect
+           10070 collected | 'a changed', spawn 2 change a
+        ";
+        whatever_the_delay_is: "rwatch -p -d 5000" "
+            1000 lock      | ·
+            1000 change    | ·
+            2000 elapsed   | 'waiting for lock'
+            6000 elapsed   | collect
+            6001 unsettled | ·
+            6002 unlock    | ·
+            6081 elapsed   | collect
+            6081 collected | 'a changed, starting', spawn 1 change a
+        ";
+        a_minute_is_enough_for_git: "rwatch -p" "
+            1000 lock           | ·
+            1000..70000 change  | ·
+            2000 elapsed        | 'waiting for lock'
+           61000 elapsed        | collect now, 'a changed, starting', 'lock goes on', spawn 1 change a
+           71000 elapsed        | collect, 'SIGTERM: change', SIGTERM 1, 'a changed'
+           71100 emptied 0      | spawn 2 change a
+        ";
+        a_delay_alone_is_not_worth_a_word: "rwatch -p -d 5000" "
+            1000 change  | ·
+            1900 change  | ·
+            6900 elapsed | collect, 'a changed, starting', spawn 1 change a
         ";
     }
 }
 
-/// Plays ten restarts in a row by one path, right after each start, 58 ms each, during which COMMAND
-/// is found at work or not, and what follows.
+/// Plays ten restarts in a row by one path, so long (ms) and four more after each start, during which
+/// COMMAND is found at work or not, and what follows.
 #[track_caller]
-fn check_after_ten_rounds(at_work: bool, rest: &str) {
+fn check_after_ten_rounds(after: u32, at_work: bool, rest: &str) {
     let mut transcript = String::new();
     for round in 1..=10 {
-        let began = 58 * (round - 1);
+        let change = (after + 8) * (round - 1) + after;
         let told = match round {
             3 => "'a changed', 'a loops'",
-            10 if at_work => "'a changed', 'a loops on'",
+            10 if at_work || after < 200 => "'a changed', 'a loops on'",
             _ => "'a changed'",
         };
         // The first is no reason to suspect anybody.
@@ -1092,19 +1239,18 @@ fn check_after_ten_rounds(at_work: bool, rest: &str) {
         let next = round + 1;
         writeln!(
             transcript,
-            "{} change | {look}'SIGTERM: change', SIGTERM {round}",
-            began + 50
+            "{change} change | {look}'SIGTERM: change', SIGTERM {round}"
         )
         .expect("a string takes it");
         if at_work {
-            writeln!(transcript, "{} at work | ·", began + 50).expect("a string takes it");
+            writeln!(transcript, "{change} at work | ·").expect("a string takes it");
         }
         writeln!(
             transcript,
             "{} emptied 0 | ·
              {} elapsed | collect, {told}, spawn {next} change a",
-            began + 51,
-            began + 54
+            change + 1,
+            change + 4
         )
         .expect("a string takes it");
     }
@@ -1114,30 +1260,46 @@ fn check_after_ten_rounds(at_work: bool, rest: &str) {
 #[test]
 fn a_loop_is_named_and_then_slowed_down() {
     let rest = "
-         630 change  | look 11
-         630 at work | ·
-         700 change  | ·
-        1576 elapsed | 'SIGTERM: change', SIGTERM 11
-        1576 elapsed | collect, 'a changed'
-        1590 emptied 0 | spawn 12 change a
-        1600 change  | look 12
-        1600 at work | ·
-        3590 elapsed | 'SIGTERM: change', SIGTERM 12
-        3590 elapsed | collect, 'a changed'
-        3600 emptied 0 | spawn 13 change a
+        3380 change  | look 11
+        3380 at work | ·
+        3500 change  | ·
+        4076 elapsed | 'SIGTERM: change', SIGTERM 11
+        4076 elapsed | collect, 'a changed'
+        4090 emptied 0 | spawn 12 change a
+        4100 change  | look 12
+        4100 at work | ·
+        6090 elapsed | 'SIGTERM: change', SIGTERM 12
+        6090 elapsed | collect, 'a changed'
+        6100 emptied 0 | spawn 13 change a
     ";
-    check_after_ten_rounds(true, rest);
+    check_after_ten_rounds(300, true, rest);
 }
 
 #[test]
 fn a_sleeping_command_ends_the_spacing_of_a_loop() {
     let rest = "
-         630 change    | look 11
-         630 asleep    | 'SIGTERM: change', SIGTERM 11
-         631 emptied 0 | ·
-         634 elapsed   | collect, 'a changed', spawn 12 change a
+        3380 change    | look 11
+        3380 asleep    | 'SIGTERM: change', SIGTERM 11
+        3381 emptied 0 | ·
+        3384 elapsed   | collect, 'a changed', spawn 12 change a
     ";
-    check_after_ten_rounds(true, rest);
+    check_after_ten_rounds(300, true, rest);
+}
+
+#[test]
+fn unless_no_person_is_so_quick() {
+    let rest = "
+         630 change  | look 11
+         630 asleep  | ·
+        1576 elapsed | 'SIGTERM: change', SIGTERM 11
+        1576 elapsed | collect, 'a changed'
+        1590 emptied 0 | spawn 12 change a
+        1900 change    | look 12, 'SIGTERM: change', SIGTERM 12
+        1900 asleep    | ·
+        1901 emptied 0 | ·
+        1904 elapsed   | collect, 'a changed', spawn 13 change a
+    ";
+    check_after_ten_rounds(50, false, rest);
 }
 
 #[test]
@@ -1148,17 +1310,17 @@ fn rs_ends_the_spacing_of_a_loop() {
          700 elapsed   | collect, 'a changed'
          701 emptied 0 | spawn 12 change a
     ";
-    check_after_ten_rounds(true, rest);
+    check_after_ten_rounds(50, true, rest);
 }
 
 #[test]
 fn who_saves_as_soon_as_command_is_up_is_not_slowed_down() {
     let rest = "
-         630 change    | look 11, 'SIGTERM: change', SIGTERM 11
-         631 emptied 0 | ·
-         634 elapsed   | collect, 'a changed', spawn 12 change a
+        3380 change    | look 11, 'SIGTERM: change', SIGTERM 11
+        3381 emptied 0 | ·
+        3384 elapsed   | collect, 'a changed', spawn 12 change a
     ";
-    check_after_ten_rounds(false, rest);
+    check_after_ten_rounds(300, false, rest);
 }
 
 #[test]
@@ -1168,11 +1330,11 @@ fn another_path_is_not_slowed_down_with_a_loop() {
          650 change b  | 'SIGTERM: change', SIGTERM 11
          651 emptied 0 | ·
          660 elapsed   | collect, 'a +1 changed', spawn 12 change a b
-         700 change    | 'SIGTERM: change', SIGTERM 12
+         700 change    | look 12, 'SIGTERM: change', SIGTERM 12
          701 emptied 0 | ·
          704 elapsed   | collect, 'a changed', spawn 13 change a
     ";
-    check_after_ten_rounds(true, rest);
+    check_after_ten_rounds(50, true, rest);
 }
 
 #[test]
@@ -1182,7 +1344,7 @@ fn what_changes_long_after_a_start_is_no_loop() {
         5001 emptied 0 | ·
         5004 elapsed   | collect, 'a changed', spawn 12 change a
     ";
-    check_after_ten_rounds(true, rest);
+    check_after_ten_rounds(50, true, rest);
 }
 
 #[test]
@@ -1193,7 +1355,44 @@ fn a_loop_whose_command_exits_is_slowed_down_too() {
         1576 elapsed   | ·
         1576 elapsed   | collect, 'a changed', spawn 12 change a
     ";
-    check_after_ten_rounds(true, rest);
+    check_after_ten_rounds(50, true, rest);
+}
+
+#[test]
+fn so_is_one_over_several_paths_and_another_path_ends_that() {
+    let mut transcript = String::new();
+    for round in 1..=10 {
+        let began = 56 * (round - 1);
+        let told = match round {
+            3 => "'a +1 changed', 'a b loops'",
+            10 => "'a +1 changed', 'a b loops on'",
+            _ => "'a +1 changed'",
+        };
+        writeln!(
+            transcript,
+            "{} change a b | {}'SIGTERM: change', SIGTERM {round}
+             {} emptied 0 | ·
+             {} elapsed | collect, {told}, spawn {} change a b",
+            began + 50,
+            if round > 1 {
+                format!("look {round}, ")
+            } else {
+                String::new()
+            },
+            began + 51,
+            began + 58,
+            round + 1
+        )
+        .expect("a string takes it");
+    }
+    let rest = "
+         612 change b    | look 11
+         620 change a    | ·
+         900 change mine | 'SIGTERM: change', SIGTERM 11
+         901 emptied 0   | ·
+         944 elapsed     | collect, 'b +2 changed', spawn 12 change b a mine
+    ";
+    check("rwatch", &(transcript + rest.trim_start()));
 }
 
 #[test]

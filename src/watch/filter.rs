@@ -248,6 +248,13 @@ impl Filter {
         self.spec.ignores && built_in::hides_its_dir(path)
     }
 
+    /// The tops of the work trees that were met.
+    pub fn work_trees(&self) -> impl Iterator<Item = &Path> {
+        let excludes = self.above.iter();
+        let excludes = excludes.filter(|(file, _)| file.ends_with("info/exclude"));
+        excludes.map(|(_, top)| top.as_path())
+    }
+
     /// The directory that the rules of this file are for.
     pub fn ruled_by<'a>(&'a self, file: &'a Path) -> Option<&'a Path> {
         match self.above.get(file) {

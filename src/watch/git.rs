@@ -9,8 +9,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-/// How old a lock may be and still be that of a git at work, not one that a dead git left.
-const AGE_MAX: Duration = Duration::from_secs(10);
+/// How old a lock may be and still be that of a git at work, not one that a dead git left. It is as long
+/// as the longest time for which it may hold up anything.
+const AGE_MAX: Duration = Duration::from_secs(60);
 
 /// The lock of the work tree that `path` is in, if it is in one.
 pub(super) fn lock_of(path: &Path) -> Option<PathBuf> {

@@ -4,7 +4,7 @@
 //! removal and a new link are certain changes. A write whose file is still open is not: it is
 //! soft, and holds the burst open.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::fs;
 use std::io;
 use std::os::unix::fs::MetadataExt as _;
@@ -23,10 +23,11 @@ use super::filter::{Filter, Root, Rule, Verdict};
 use super::fold::Fold;
 use super::git;
 use super::poll::ANOTHER;
+use super::recent::Recent;
 use super::roots::Roots;
 use super::tree::{FEW, Problem, Tree, Why, now};
 use super::{Report, WatchSpec};
-use crate::event::{Activity, Changes, Event, Hold, Note};
+use crate::event::{Activity, Change, ChangeKind, Changes, Event, Hold, Note};
 use crate::text::reason;
 
 /// COMMAND starts at the latest when so much time has been spent on watches, if there are more than
@@ -45,6 +46,9 @@ const UNFOLDED_MAX: usize = 100;
 /// for every file: so it is looked at so often, and no more.
 const LONG: usize = 100;
 const REST: Duration = Duration::from_millis(1);
+
+/// In a burst that lasts so long, and then so often, it is looked whether git holds its lock.
+const LOCK_EVERY: Duration = Duration::from_millis(250);
 
 /// So many ignored paths are remembered as named.
 const NOTED_MAX: usize = 1000;
@@ -68,8 +72,9 @@ pub(super) struct Observer<R> {
     verbose: bool,
     /// The ignored paths that were named since the last burst.
     noted: HashSet<PathBuf>,
-    /// The locks that git holds while it changes a work tree that is watched.
-    locks: Vec<PathBuf>,
+    /// The locks that git holds while it changes a work tree that is watched, or a part of one, by the
+    /// directory for which they were looked for.
+    locks: HashMap<PathBuf, Option<PathBuf>>,
     batch: Batch,
     burst: Burst,
     fold: Option<Fold>,
@@ -106,6 +111,11 @@ struct Burst {
     reported: Reported,
     /// How many events of it count.
     events: usize,
+    /// The paths of the latest of them.
+    recent: Recent,
+    /// When it is to be looked next whether git holds its lock, and which one it held then.
+    lock_at: Option<Instant>,
+    lock: Option<PathBuf>,
 }
 
 /// What was reported of a burst.
@@ -136,7 +146,7 @@ impl<R: Fn(Report)> Observer<R> {
             report,
             verbose: spec.verbose,
             noted: HashSet::new(),
-            locks: Vec::new(),
+            locks: HashMap::new(),
             batch: Batch::default(),
             burst: Burst::default(),
             fold: None,
@@ -256,11 +266,7 @@ impl<R: Fn(Report)> Observer<R> {
                 _ => self.note_problem(problem),
             }
         }
-        let roots = self.filter.roots();
-        self.locks = roots
-            .iter()
-            .filter_map(|root| git::lock_of(&root.path))
-            .collect();
+        self.find_locks();
         self.introduce();
         if let Some(contents) = &mut self.contents {
             contents.arm();
@@ -563,6 +569,9 @@ impl<R: Fn(Report)> Observer<R> {
 
     /// Takes in that a name leads elsewhere now, or nowhere: a root may hang on it.
     fn name_changed(&mut self, path: &Path) {
+        if path.ends_with(".git") {
+            self.locks.clear();
+        }
         if !self.roots.hang_on(path, &self.filter) {
             return;
         }
@@ -669,11 +678,14 @@ impl<R: Fn(Report)> Observer<R> {
         if !batch.certain && hold == Hold::None && self.burst.reported < Reported::Certain {
             return self.calm();
         }
-        let mut paths = batch.events.iter().filter_map(|event| event.paths.first());
-        let Some(last) = paths.next_back() else {
+        let changes = self.outline(&batch.events);
+        if changes.is_empty() {
             return;
-        };
-        let (path, alone) = (self.relative(last), paths.all(|path| path == last));
+        }
+        let paths = batch.events.iter().filter_map(|event| event.paths.first());
+        // All of them are to be remembered.
+        let fresh = paths.filter(|path| self.burst.recent.is_new(path)).count() > 0;
+        let lock = self.lock();
         let certain = batch.certain;
         let reported = if certain {
             Reported::Certain
@@ -685,14 +697,68 @@ impl<R: Fn(Report)> Observer<R> {
         self.event(Event::Changed(Activity {
             certain,
             hold,
-            path,
-            alone,
+            changes,
+            fresh,
+            lock,
         }));
         self.unfolded.extend(batch.events);
         self.fold_at
             .get_or_insert_with(|| Instant::now() + FOLD_AFTER);
         if self.unfolded.len() > UNFOLDED_MAX {
             self.fold();
+        }
+    }
+
+    /// What these events tell of before they are folded.
+    fn outline(&self, events: &[notify::Event]) -> Vec<Change> {
+        let mut changes: Vec<Change> = Vec::new();
+        for event in events {
+            let Some(path) = event.paths.first() else {
+                continue;
+            };
+            let is_new = self.burst.born.contains(path);
+            let kind = match event.kind {
+                EventKind::Remove(_) | EventKind::Modify(ModifyKind::Name(RenameMode::From)) => {
+                    ChangeKind::Removed
+                }
+                EventKind::Create(_) => ChangeKind::Created,
+                _ if is_new => ChangeKind::Created,
+                _ => ChangeKind::Modified,
+            };
+            let path = self.relative(path);
+            if changes.last().is_none_or(|last| last.path != path) {
+                changes.push(Change { path, kind });
+            }
+        }
+        changes
+    }
+
+    /// The lock that git holds, which is not looked for at every save.
+    fn lock(&mut self) -> Option<PathBuf> {
+        let now = Instant::now();
+        let at = *self.burst.lock_at.get_or_insert(now + LOCK_EVERY);
+        if now >= at {
+            self.look_for_lock();
+        }
+        self.burst.lock.clone()
+    }
+
+    /// Looks whether git holds its lock.
+    fn look_for_lock(&mut self) {
+        self.find_locks();
+        let mut locks = self.locks.values().flatten();
+        let held = locks.find(|lock| git::is_held(lock));
+        self.burst.lock = held.map(|lock| self.relative(lock));
+        self.burst.lock_at = Some(Instant::now() + LOCK_EVERY);
+    }
+
+    /// Finds the locks of the work trees that are watched, where that has not been done.
+    fn find_locks(&mut self) {
+        let roots = self.filter.roots().iter().map(|root| root.path.as_path());
+        for dir in roots.chain(self.filter.work_trees()) {
+            if !self.locks.contains_key(dir) {
+                self.locks.insert(dir.to_path_buf(), git::lock_of(dir));
+            }
         }
     }
 
@@ -723,7 +789,8 @@ impl<R: Fn(Report)> Observer<R> {
     }
 
     fn collect(&mut self, order: bool) {
-        let held = self.locks.iter().any(|lock| git::is_held(lock));
+        self.look_for_lock();
+        let held = self.burst.lock.is_some();
         if self.tree.look_at().is_some() {
             self.look();
         }
@@ -734,7 +801,8 @@ impl<R: Fn(Report)> Observer<R> {
         self.flush();
         // What was missed at the start belongs to one burst.
         if (held || more || self.tree.is_behind()) && !order {
-            return self.event(Event::Unsettled);
+            let lock = self.burst.lock.clone();
+            return self.event(Event::Unsettled { lock });
         }
         let burst = std::mem::take(&mut self.burst);
         if let Some(contents) = &mut self.contents {

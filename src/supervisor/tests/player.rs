@@ -1,6 +1,6 @@
 //! Plays the left half of a transcript to a supervisor, and writes down what it does.
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -55,6 +55,8 @@ pub(super) fn ms(ms: u32) -> Duration {
     Duration::from_millis(ms.into())
 }
 
+const LOCK: &str = "lock";
+
 /// Plays the world to a supervisor, and writes down what it does.
 pub(super) struct Player {
     supervisor: Supervisor,
@@ -67,6 +69,11 @@ pub(super) struct Player {
     seen: Vec<Change>,
     /// What is to be answered to the questions.
     answers: VecDeque<Vec<Change>>,
+    /// The paths of the burst.
+    recent: HashSet<PathBuf>,
+    names: u32,
+    /// Whether git holds its lock.
+    lock: bool,
     /// Whether questions are answered at once.
     prompt: bool,
     log: String,
@@ -83,6 +90,9 @@ impl Player {
             build: RunId::build(0),
             seen: Vec::new(),
             answers: VecDeque::new(),
+            recent: HashSet::new(),
+            names: 0,
+            lock: false,
             prompt: !transcript.contains("collected") && !transcript.contains("unsettled"),
             log: String::new(),
         };
@@ -170,16 +180,32 @@ impl Player {
         };
         match words.split_whitespace().collect::<Vec<_>>()[..] {
             ["armed"] => Event::Armed,
-            ["change", ref path @ ..] => self.changed(path, true, Hold::None),
-            ["gone", ref path @ ..] => self.changed(path, true, Hold::Gone),
-            ["soft", ref path @ ..] => self.changed(path, false, Hold::Writing),
+            ["change", ref paths @ ..] => self.changed(paths, true, Hold::None),
+            ["gone", ref paths @ ..] => self.changed(paths, true, Hold::Gone),
+            ["soft", ref paths @ ..] => self.changed(paths, false, Hold::Writing),
+            ["change*"] => {
+                // A path that comes only once.
+                self.names += 1;
+                let name = format!("f{}", self.names);
+                self.changed(&[&name], true, Hold::None)
+            }
+            ["new", ref paths @ ..] => self.created(paths),
+            ["lock"] => {
+                self.lock = true;
+                return Event::Elapsed;
+            }
+            ["unlock"] => {
+                self.lock = false;
+                return Event::Elapsed;
+            }
             ["collected"] => {
                 Event::Collected(self.answers.pop_front().into_iter().flatten().collect())
             }
             ["unsettled"] => {
                 let kept = self.answers.pop_front();
                 self.seen.splice(0..0, kept.into_iter().flatten());
-                Event::Unsettled
+                let lock = self.lock.then(|| LOCK.into());
+                Event::Unsettled { lock }
             }
             ["calmed"] => Event::Calmed,
             ["not", "found"] => failed(SpawnFailure::NotFound {
@@ -225,14 +251,33 @@ impl Player {
         }
     }
 
-    fn changed(&mut self, path: &[&str], certain: bool, hold: Hold) -> Event {
-        let path = path.first().unwrap_or(&"a");
-        let kind = ChangeKind::Modified;
-        self.seen.push(Change {
+    fn changed(&mut self, paths: &[&str], certain: bool, hold: Hold) -> Event {
+        self.happened(paths, ChangeKind::Modified, certain, hold)
+    }
+
+    fn created(&mut self, paths: &[&str]) -> Event {
+        self.happened(paths, ChangeKind::Created, true, Hold::None)
+    }
+
+    fn happened(&mut self, paths: &[&str], kind: ChangeKind, certain: bool, hold: Hold) -> Event {
+        let paths = if paths.is_empty() { &["a"] } else { paths };
+        let change = |path: &&str| Change {
             path: path.into(),
             kind,
-        });
-        changed(path, certain, hold)
+        };
+        let changes: Vec<Change> = paths.iter().map(change).collect();
+        let is_known = |change: &Change| self.recent.contains(&change.path);
+        let fresh = !changes.iter().all(is_known);
+        self.recent
+            .extend(changes.iter().map(|change| change.path.clone()));
+        self.seen.extend(changes.clone());
+        Event::Changed(Activity {
+            certain,
+            hold,
+            changes,
+            fresh,
+            lock: self.lock.then(|| LOCK.into()),
+        })
     }
 
     fn note(&mut self, time: Option<&str>, events: &str, did: &[String]) {
@@ -247,12 +292,15 @@ impl Player {
     }
 }
 
-pub(super) fn changed(path: &str, certain: bool, hold: Hold) -> Event {
+pub(super) fn changed(path: &str, certain: bool, hold: Hold, fresh: bool, lock: bool) -> Event {
+    let kind = ChangeKind::Modified;
+    let path = path.into();
     Event::Changed(Activity {
         certain,
         hold,
-        path: path.into(),
-        alone: true,
+        changes: vec![Change { path, kind }],
+        fresh,
+        lock: lock.then(|| LOCK.into()),
     })
 }
 
@@ -304,7 +352,11 @@ fn paths(changes: &Changes) -> String {
     let paths = changes
         .iter()
         .map(|change| format!(" {}", change.path.display()));
-    paths.collect()
+    match changes.len() {
+        0..10 => paths.collect(),
+        // As many as there are in all.
+        many => format!("{} … {many}", paths.take(1).collect::<String>()),
+    }
 }
 
 fn name(run: RunId) -> String {
@@ -349,11 +401,23 @@ fn said(message: &Message) -> String {
         Message::NotStarted { failure, next } => {
             format!("{}: {}", failure.code(), following(*next))
         }
-        Message::Overrun { path } => format!("{} goes on", path.display()),
-        Message::Looping { path, stage } => match stage {
-            LoopStage::Found => format!("{} loops", path.display()),
-            LoopStage::Spaced => format!("{} loops on", path.display()),
-        },
+        Message::Lasting { path, .. } => format!("waiting for {}", path.display()),
+        Message::Overrun { path, .. } => format!("{} goes on", path.display()),
+        Message::Looping {
+            written,
+            late,
+            stage,
+        } => {
+            let path = |written: &Written| match written {
+                Written::Path(path) | Written::Like(path) => path.display().to_string(),
+            };
+            let paths: Vec<String> = written.iter().map(path).collect();
+            let late = if *late { " late" } else { "" };
+            match stage {
+                LoopStage::Found => format!("{} loops{late}", paths.join(" ")),
+                LoopStage::Spaced => format!("{} loops on{late}", paths.join(" ")),
+            }
+        }
         Message::Stopping { signal, why } => match why {
             StopReason::Change => format!("{signal}: change"),
             StopReason::Leftovers => format!("{signal}: leftovers"),

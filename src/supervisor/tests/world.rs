@@ -52,8 +52,9 @@ struct History {
     children: Vec<Child>,
     /// How long the builds take, and their codes, in turn.
     builds: Vec<(u32, u8)>,
-    /// How long the questions wait for their answers, and whether these are `Unsettled`, in turn.
-    answers: Vec<(u32, bool)>,
+    /// How long the questions wait for their answers, whether these are `Unsettled`, and whether by
+    /// git's lock, in turn.
+    answers: Vec<(u32, bool, bool)>,
     /// How late the timer is.
     late: u32,
 }
@@ -247,7 +248,7 @@ impl<'a> World<'a> {
                 }
             }
             Event::Asked(..) => self.phase = self.phase.max(Phase::Asked),
-            Event::Unsettled
+            Event::Unsettled { .. }
             | Event::Begun { .. }
             | Event::NotStarted { .. }
             | Event::Exited { .. }
@@ -364,13 +365,14 @@ impl<'a> World<'a> {
             Action::Collect { order } => {
                 assert!(self.phase < Phase::Asked, "a question after the end");
                 let answers = &self.history.answers;
-                let (delay, unsettled) = answers[self.questions % answers.len()];
+                let (delay, unsettled, locked) = answers[self.questions % answers.len()];
                 self.questions += 1;
                 let mut answer = Event::Collected(Changes::default());
                 let mut at = self.now + ms(delay);
                 if unsettled && !order {
                     // To find that out takes time.
-                    (answer, at) = (Event::Unsettled, at + ms(1));
+                    let lock = locked.then(|| "lock".into());
+                    (answer, at) = (Event::Unsettled { lock }, at + ms(1));
                 }
                 // In the order of the questions.
                 self.answered = self.answered.max(at);
@@ -445,7 +447,8 @@ fn histories(asked: std::ops::Range<usize>) -> impl Strategy<Value = History> {
         .prop_map(|(early, armed, many, asked, late)| {
             [early.concat(), armed, many.concat(), asked.concat(), late].concat()
         });
-    let answers = vec((prop_oneof![Just(0), 0..40u32], any::<bool>()), 1..5);
+    let answer = (prop_oneof![Just(0), 0..40u32], any::<bool>(), any::<bool>());
+    let answers = vec(answer, 1..5);
     (
         policies(),
         outside,
@@ -528,7 +531,10 @@ fn children() -> impl Strategy<Value = Child> {
 /// An event that comes from outside, once or again and again; if it is of a run, then of any.
 fn events() -> impl Strategy<Value = Vec<(u32, Event)>> {
     let hold = select(vec![Hold::None, Hold::Gone, Hold::Writing]);
-    let change = (any::<bool>(), hold).prop_map(|(certain, hold)| changed("a", certain, hold));
+    let path = select(vec!["a", "b", "c"]);
+    let change = (path, any::<bool>(), hold, any::<bool>(), any::<bool>());
+    let change = change
+        .prop_map(|(path, certain, hold, fresh, lock)| changed(path, certain, hold, fresh, lock));
     let other = (0..10, 0..6u64).prop_map(|(kind, run)| {
         let (run, reason) = (RunId(run), ExitReason::Code(1));
         let (program, why) = ("x".into(), String::new());
@@ -556,7 +562,7 @@ fn events() -> impl Strategy<Value = Vec<(u32, Event)>> {
         std::iter::once((gap, event)).chain(again).collect()
     });
     let mistake = (times(), 0..99u32).prop_map(|(gap, noticed)| {
-        let soft = changed("a", false, Hold::Writing);
+        let soft = changed("a", false, Hold::Writing, true, false);
         vec![(gap, soft), (noticed, Event::Calmed)]
     });
     prop_oneof![4 => series, 1 => mistake]
