@@ -16,6 +16,7 @@ mod fold;
 mod git;
 mod git_config;
 pub mod globs;
+mod linked;
 mod links;
 mod observer;
 mod poll;

@@ -223,6 +223,11 @@ impl Filter {
         self.spec.roots.iter().any(|root| root.names(path))
     }
 
+    /// Whether `--ignore` says that `path`, which is no directory, does not count.
+    pub fn is_flagged(&self, path: &Path) -> bool {
+        self.flag(path, false).is_ignore()
+    }
+
     /// Whether a file of this name holds rules.
     pub fn is_ignore_file(&self, path: &Path) -> bool {
         let name = path.file_name();

@@ -1,16 +1,17 @@
 //! Follows the symbolic links on the way to a path, and remembers them: each of them may be
 //! pointed elsewhere.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, HashSet, VecDeque};
 use std::ffi::OsString;
 use std::fs;
+use std::io::ErrorKind;
 use std::path::{Component, Path, PathBuf};
 
 /// As many links as Linux follows (path_resolution(7)).
 const LINKS_MAX: usize = 40;
 
 /// The way to a path.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Trail {
     /// The links on it, in order, each by a path without links after `base`.
     pub(super) links: Vec<PathBuf>,
@@ -19,14 +20,15 @@ pub(super) struct Trail {
 }
 
 impl Trail {
-    /// The way to `path`. Links in what leads to `base`, or to the directory of what is not below
-    /// it, are not looked at: nobody swaps these while a program runs.
+    /// The way to `path`. Links in what leads to `base` are not looked at: who works in a directory
+    /// stays in it, wherever its name leads.
     pub(super) fn of(path: &Path, base: &Path) -> Self {
-        let (mut end, rest) = match path.strip_prefix(base) {
-            Ok(rest) => (base.to_path_buf(), rest),
-            Err(_) => split(path),
-        };
-        let mut rest: VecDeque<OsString> = words(rest);
+        Self::beyond(path, base, &mut HashSet::new())
+    }
+
+    /// The same. What is in `plain` is no link, and neither is what is added to it.
+    pub(super) fn beyond(path: &Path, base: &Path, plain: &mut HashSet<PathBuf>) -> Self {
+        let (mut end, mut rest) = begin(path, base);
         let mut links = Vec::new();
         while let Some(word) = rest.pop_front() {
             if word == ".." {
@@ -34,33 +36,51 @@ impl Trail {
                 continue;
             }
             end.push(word);
-            if links.len() < LINKS_MAX
-                && let Ok(target) = fs::read_link(&end)
-            {
-                links.push(end.clone());
-                let mut way = if target.is_absolute() {
-                    let (dir, name) = split(&target);
-                    end = dir;
-                    words(name)
-                } else {
-                    end.pop();
-                    words(&target)
-                };
-                way.append(&mut rest);
-                rest = way;
+            if links.len() >= LINKS_MAX || plain.contains(&end) {
+                continue;
+            }
+            match fs::read_link(&end) {
+                Ok(target) => {
+                    links.push(end.clone());
+                    let mut way = if target.is_absolute() {
+                        let (dir, way) = begin(&target, base);
+                        end = dir;
+                        way
+                    } else {
+                        end.pop();
+                        words(&target)
+                    };
+                    way.append(&mut rest);
+                    rest = way;
+                }
+                // What is there and is no link (readlink(2)).
+                Err(error) if error.kind() == ErrorKind::InvalidInput && !rest.is_empty() => {
+                    plain.insert(end.clone());
+                }
+                Err(_) => {}
             }
         }
         Self { links, end }
     }
+
+    /// The directories in which something may happen that leads it elsewhere: those with a link, and,
+    /// within `base`, all that the way leads through, since who moves one of these away tells nobody
+    /// below.
+    pub(super) fn dirs(&self, base: &Path) -> BTreeSet<PathBuf> {
+        let holders = self.links.iter().filter_map(|link| link.parent());
+        let through = self.links.iter().chain([&self.end]);
+        let through = through.flat_map(|at| at.ancestors().skip(1));
+        let within = through.filter(|dir| *dir != base && dir.starts_with(base));
+        holders.chain(within).map(Path::to_path_buf).collect()
+    }
 }
 
-/// A path's directory, and the rest.
-fn split(path: &Path) -> (PathBuf, &Path) {
-    let dir = path.parent().unwrap_or(Path::new("/"));
-    (
-        dir.to_path_buf(),
-        path.strip_prefix(dir).unwrap_or(Path::new("")),
-    )
+/// Where the way to `path` begins, and the words that are left.
+fn begin(path: &Path, base: &Path) -> (PathBuf, VecDeque<OsString>) {
+    match path.strip_prefix(base) {
+        Ok(rest) => (base.to_path_buf(), words(rest)),
+        Err(_) => (PathBuf::from("/"), words(path)),
+    }
 }
 
 fn words(path: &Path) -> VecDeque<OsString> {
@@ -115,6 +135,28 @@ mod tests {
     #[test]
     fn an_absolute_target_begins_anew() {
         check(&[("a", "/nowhere/b")], "a/c", (&["a"], "/nowhere/b/c"));
+    }
+
+    #[test]
+    fn directories_of_an_absolute_path_may_be_links_too() {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let top = dir.path().canonicalize().expect("it exists");
+        symlink("releases/1", top.join("current")).expect("writable");
+        let trail = Trail::of(&top.join("current/app.conf"), Path::new("/nowhere"));
+        assert_eq!(trail.links, [top.join("current")]);
+        assert_eq!(trail.end, top.join("releases/1/app.conf"));
+        assert_eq!(trail.dirs(Path::new("/nowhere")), [top].into());
+    }
+
+    #[test]
+    fn the_directories_on_the_way_are_those_that_it_really_leads_through() {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let base = dir.path();
+        fs::create_dir_all(base.join("a/b")).expect("writable");
+        symlink("../c/d", base.join("a/link")).expect("writable");
+        let trail = Trail::of(&base.join("a/link/e"), base);
+        let dirs = ["a", "c", "c/d"].map(|dir| base.join(dir));
+        assert_eq!(trail.dirs(base), dirs.into());
     }
 
     #[test]

@@ -4,6 +4,8 @@
 //! removal and a new link are certain changes. A write whose file is still open is not: it is
 //! soft, and holds the burst open.
 
+mod names;
+
 use std::collections::{HashMap, HashSet};
 use std::fs;
 use std::io;
@@ -200,6 +202,9 @@ impl<R: Fn(Report)> Observer<R> {
                 Err(TryRecvError::Empty) => {}
             }
             self.flush();
+            if self.follow_links() {
+                continue;
+            }
             if self.burst.events > LONG && !rested {
                 // Nobody wakes who is not waiting.
                 thread::sleep(REST);
@@ -270,9 +275,15 @@ impl<R: Fn(Report)> Observer<R> {
         self.introduce();
         if let Some(contents) = &mut self.contents {
             contents.arm();
+            let elsewhere = self.tree.linked.ends().map(|(_, end)| end);
+            let elsewhere = elsewhere.chain(self.roots.hung());
+            elsewhere.for_each(|path| contents.consider(path.to_path_buf()));
         }
         for path in self.tree.stands(since) {
             self.happened(EventKind::Remove(RemoveKind::Folder), path);
+        }
+        for path in since.map_or_else(Vec::new, |since| self.linked_since(since)) {
+            self.happened(EventKind::Any, path);
         }
         if since.is_none() {
             self.event(Event::Armed);
@@ -351,6 +362,7 @@ impl<R: Fn(Report)> Observer<R> {
         if let Some(file) = self.awaited.take_if(is_awaited) {
             self.happened(EventKind::Any, file.path().to_path_buf());
         }
+        let path = self.name_in_tree(path);
         match event.kind {
             // Its halves come alone, too.
             EventKind::Modify(ModifyKind::Name(RenameMode::Both)) => {}
@@ -358,7 +370,7 @@ impl<R: Fn(Report)> Observer<R> {
             EventKind::Modify(ModifyKind::Name(RenameMode::To)) if is_dir(&path) => {
                 self.dir_appeared(&path);
             }
-            EventKind::Remove(RemoveKind::Folder | RemoveKind::Other) => self.dir_gone(&path),
+            EventKind::Remove(RemoveKind::Folder | RemoveKind::Other) => self.dirs_gone(&path),
             // Perhaps it can be read now.
             EventKind::Modify(ModifyKind::Metadata(_)) if self.tree.was_closed(&path) => {
                 self.dir_appeared(&path);
@@ -371,11 +383,11 @@ impl<R: Fn(Report)> Observer<R> {
                 if self.filter.ruled_by(&path).is_some() {
                     self.rules_changed(&path);
                 } else if self.tree.watches(&path) {
-                    self.dir_gone(&path);
+                    self.dirs_gone(&path);
                 }
             }
-            EventKind::Modify(ModifyKind::Name(RenameMode::From)) if self.tree.contains(&path) => {
-                self.dir_gone(&path);
+            EventKind::Modify(ModifyKind::Name(RenameMode::From)) if self.is_watched_dir(&path) => {
+                self.dirs_gone(&path);
             }
             kind => {
                 self.file_event(&path, event);
@@ -400,16 +412,11 @@ impl<R: Fn(Report)> Observer<R> {
         if whole && self.filter.ruled_by(path).is_some() {
             self.rules_changed(path);
         }
-        let alias = self.roots.alias(path);
-        if alias.is_none() && !self.is_in_tree(path) {
-            // Its directory is watched for the sake of another name.
-            return self.note_ignored(path, &Rule::Outside);
-        }
-        let named = alias.is_some();
-        let name = alias.unwrap_or(path).to_path_buf();
-        if let Verdict::Ignored(rule) = self.filter.verdict(&name, false) {
-            return self.note_ignored(&name, &rule);
-        }
+        let name = match self.counted_name(path) {
+            Ok(name) => name,
+            Err((name, rule)) => return self.note_ignored(&name, &rule),
+        };
+        let named = self.filter.is_root(&name);
         if !named && self.is_of_special(path, event.kind) {
             return self.note_ignored(&name, &Rule::Special);
         }
@@ -540,21 +547,34 @@ impl<R: Fn(Report)> Observer<R> {
             }
             Verdict::Ignored(rule) => self.note_ignored(path, &rule),
         }
+        self.walk_other_names(path);
         self.name_changed(path);
+    }
+
+    /// Takes in that a directory was removed or moved away, by each name that it has.
+    fn dirs_gone(&mut self, path: &Path) {
+        let mut names = self.roots.names(path);
+        if names.len() > 1 {
+            names.retain(|name| self.tree.watches(name));
+        }
+        if names.is_empty() {
+            names.push(path.to_path_buf());
+        }
+        for name in names {
+            self.dir_gone(&name);
+        }
     }
 
     /// Takes in that a directory was removed or moved away, with what was in it.
     fn dir_gone(&mut self, path: &Path) {
         self.filter.unload(path);
+        let mut gone = self.names_in(path);
         if self.drop_below(path) {
             self.forget_contents();
             let roots = self.filter.roots().iter().map(|root| &root.path);
-            let mut gone: Vec<PathBuf> = roots
-                .filter(|root| root.starts_with(path))
-                .cloned()
-                .collect();
+            gone.extend(roots.filter(|root| root.starts_with(path)).cloned());
             if gone.is_empty() {
-                gone.push(path.to_path_buf());
+                gone.insert(path.to_path_buf());
             }
             for path in gone {
                 self.happened(EventKind::Remove(RemoveKind::Folder), path);
@@ -567,24 +587,36 @@ impl<R: Fn(Report)> Observer<R> {
         self.name_changed(path);
     }
 
-    /// Takes in that a name leads elsewhere now, or nowhere: a root may hang on it.
+    /// Takes in that a name leads elsewhere now, or nowhere: a root may hang on it, or a link.
     fn name_changed(&mut self, path: &Path) {
         if path.ends_with(".git") {
             self.locks.clear();
         }
-        if !self.roots.hang_on(path, &self.filter) {
+        let physical = self.roots.physical(path).into_owned();
+        self.tree.linked.touched(&physical);
+        let names = if physical == path {
+            vec![physical]
+        } else {
+            vec![path.to_path_buf(), physical]
+        };
+        let mut hang_on = names.iter();
+        if !hang_on.any(|name| self.roots.hang_on(name, &self.filter)) {
             return;
         }
-        let mut other = false;
-        for root in self.roots.aliases(path) {
+        let (mut other, mut shared) = (false, Vec::new());
+        for root in names.iter().flat_map(|name| self.roots.aliases(name)) {
+            // What it led to may be watched by another name, too.
+            let known = self.roots.names(root).into_iter();
+            shared.extend(known.filter(|name| name != root && self.tree.contains(name)));
             // A link to a directory may lead to another one now.
             other |= self.tree.drop_below(root);
         }
         if other {
             self.forget_contents();
         }
+        let mut problems = self.tree.walk(shared, &mut self.filter, |_| ());
         let mut found = Vec::new();
-        let problems = self.arm(|path| found.push(path));
+        problems.extend(self.arm(|path| found.push(path)));
         self.all_appeared(found, problems);
     }
 
@@ -597,10 +629,11 @@ impl<R: Fn(Report)> Observer<R> {
     fn all_appeared(&mut self, found: Vec<PathBuf>, problems: Vec<Problem>) {
         for path in found {
             self.burst.gone.remove(&path);
+            let file = self.tree.linked.end_of(&path).unwrap_or(&path);
             if self
                 .contents
                 .as_mut()
-                .is_some_and(|contents| contents.is_same(&path))
+                .is_some_and(|contents| contents.is_same(file))
             {
                 continue;
             }
@@ -797,6 +830,7 @@ impl<R: Fn(Report)> Observer<R> {
         for root in self.roots.replaced() {
             self.dir_gone(&root);
         }
+        self.follow_links();
         let more = !self.batch.events.is_empty();
         self.flush();
         // What was missed at the start belongs to one burst.
@@ -882,10 +916,13 @@ impl<R: Fn(Report)> Observer<R> {
     }
 }
 
-/// Whether an event of this kind makes or removes a name.
+/// Whether an event of this kind makes or removes a name, or may.
 fn changes_names(kind: EventKind) -> bool {
     use EventKind::{Create, Modify, Remove};
-    matches!(kind, Create(_) | Remove(_) | Modify(ModifyKind::Name(_)))
+    matches!(
+        kind,
+        ANOTHER | Create(_) | Remove(_) | Modify(ModifyKind::Name(_))
+    )
 }
 
 fn is_there(path: &Path) -> bool {

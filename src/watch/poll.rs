@@ -6,7 +6,7 @@
 //! are listed. The pauses grow with what a look costs, so that it never takes more than a few per
 //! cent of one core.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ffi::OsString;
 use std::fs::{self, FileType};
 use std::os::unix::fs::MetadataExt as _;
@@ -37,6 +37,8 @@ pub(super) struct Poller {
     /// Directories below which everything is polled: their file systems tell nothing.
     silent: Vec<PathBuf>,
     dirs: BTreeMap<PathBuf, Listing>,
+    /// Files that are looked at although they do not count by their own names.
+    files: HashSet<PathBuf>,
     due: Option<Instant>,
 }
 
@@ -82,6 +84,7 @@ impl Poller {
             all,
             silent: Vec::new(),
             dirs: BTreeMap::new(),
+            files: HashSet::new(),
             due: None,
         }
     }
@@ -136,6 +139,24 @@ impl Poller {
         }
     }
 
+    /// Looks at this file, too, if its directory is polled: from now on, as it is now.
+    pub(super) fn look_at_file(&mut self, path: &Path) {
+        let listing = path.parent().and_then(|dir| self.dirs.get_mut(dir));
+        let (Some(listing), Some(name)) = (listing, path.file_name()) else {
+            return;
+        };
+        if !listing.flat
+            && self.files.insert(path.to_path_buf())
+            && let Ok(meta) = fs::symlink_metadata(path)
+        {
+            let name = name.to_owned();
+            listing
+                .entries
+                .entry(name)
+                .or_insert_with(|| Seen::new(&meta));
+        }
+    }
+
     /// Polls this directory no more.
     pub(super) fn remove(&mut self, path: &Path) {
         self.dirs.remove(path);
@@ -151,7 +172,9 @@ impl Poller {
         for (path, listing) in &mut self.dirs {
             let flat = listing.flat;
             let counts = counts(filter, path);
-            if let Some(entries) = look(path, |path, kind| flat || counts(path, kind)) {
+            let wanted =
+                |path: &Path, kind| flat || counts(path, kind) || self.files.contains(path);
+            if let Some(entries) = look(path, wanted) {
                 compare(path, &listing.entries, &entries, &mut events);
                 listing.entries = entries;
             } else if !flat {

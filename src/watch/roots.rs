@@ -1,6 +1,7 @@
 //! Keeps an eye on the roots themselves, which come and go: removed and made again, pointed
 //! elsewhere by a link, not there yet.
 
+use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;
@@ -22,14 +23,11 @@ pub(super) struct Roots {
     dirs: HashMap<PathBuf, (u64, u64)>,
     /// The ignore files above the roots that there were at some time.
     rules: HashSet<PathBuf>,
+    /// The roots that links lead to, and where: what is in them has two names.
+    ways: Vec<(PathBuf, PathBuf)>,
 }
 
 impl Roots {
-    /// The root that `path` stands for, if it is one that is a file, a link or not there.
-    pub(super) fn alias(&self, path: &Path) -> Option<&Path> {
-        self.aliases(path).next()
-    }
-
     /// The roots that hang on `path`.
     pub(super) fn aliases(&self, path: &Path) -> impl Iterator<Item = &Path> {
         self.aliases
@@ -37,6 +35,49 @@ impl Roots {
             .into_iter()
             .flatten()
             .map(PathBuf::as_path)
+    }
+
+    /// The paths that roots hang on.
+    pub(super) fn hung(&self) -> impl Iterator<Item = &Path> {
+        self.aliases.keys().map(PathBuf::as_path)
+    }
+
+    /// The roots that hang on what is in `dir`, or below.
+    pub(super) fn aliases_in(&self, dir: &Path) -> BTreeSet<&Path> {
+        let is_below = |at: &Path| at != dir && at.starts_with(dir);
+        let hung = self.aliases.iter().filter(|(at, _)| is_below(at));
+        hung.flat_map(|(_, roots)| roots.iter().map(PathBuf::as_path))
+            .collect()
+    }
+
+    /// `path` by its name without links.
+    pub(super) fn physical<'a>(&self, path: &'a Path) -> Cow<'a, Path> {
+        let ways = self.ways.iter().filter(|(root, _)| path.starts_with(root));
+        match ways.max_by_key(|(root, _)| root.components().count()) {
+            Some((root, end)) => Cow::Owned(moved(path, root, end)),
+            None => Cow::Borrowed(path),
+        }
+    }
+
+    /// The names by which `path` may be watched, itself first: the one without links, and those below
+    /// roots that links lead to.
+    pub(super) fn names(&self, path: &Path) -> Vec<PathBuf> {
+        let mut names = vec![path.to_path_buf()];
+        if self.ways.is_empty() {
+            return names;
+        }
+        let physical = self.physical(path);
+        let ways = self
+            .ways
+            .iter()
+            .filter(|(_, end)| physical.starts_with(end));
+        let by_roots = ways.map(|(root, end)| moved(&physical, end, root));
+        for name in [physical.to_path_buf()].into_iter().chain(by_roots) {
+            if !names.contains(&name) {
+                names.push(name);
+            }
+        }
+        names
     }
 
     /// Whether the root at `path` does not exist.
@@ -75,17 +116,28 @@ impl Roots {
         filter: &mut Filter,
         appeared: &mut dyn FnMut(PathBuf),
     ) -> Vec<Problem> {
+        let mut all = Vec::new();
         loop {
             let (flat, starts) = self.survey(tree, filter, appeared);
-            let settled = starts.is_empty() && flat.iter().all(|dir| tree.watches(dir));
+            let new: Vec<&PathBuf> = flat.iter().filter(|dir| !tree.watches(dir)).collect();
+            let settled = starts.is_empty() && new.is_empty();
             let mut problems = tree.watch_flat(&flat);
             problems.extend(tree.walk(starts, filter, &mut *appeared));
             for path in self.aliases.keys() {
                 tree.know(path);
             }
-            // What was made before its directory was watched is found by looking once more.
-            if settled || !problems.is_empty() {
-                return problems;
+            tree.know_linked(&new);
+            // Links may have been pointed elsewhere before, and directories been removed.
+            for dir in new {
+                let is_gone = !tree.watches(dir) && !tree.is_closed(dir);
+                tree.linked.look_again(dir, is_gone);
+            }
+            // What was made before its directory was watched is found by looking once more. What only
+            // links lead to is not tried again.
+            let is_final = problems.iter().any(|it| !tree.linked.needs(&it.path));
+            all.append(&mut problems);
+            if settled || is_final {
+                return all;
             }
         }
     }
@@ -94,7 +146,7 @@ impl Roots {
     /// them, and those that are to be watched whole and are not.
     fn survey(
         &mut self,
-        tree: &Tree,
+        tree: &mut Tree,
         filter: &Filter,
         appeared: &mut dyn FnMut(PathBuf),
     ) -> (BTreeSet<PathBuf>, Vec<PathBuf>) {
@@ -103,21 +155,27 @@ impl Roots {
         let were_missing = std::mem::take(&mut self.missing);
         self.aliases.clear();
         self.dirs.clear();
+        self.ways.clear();
         self.watch_rules(tree, filter, &mut flat);
         for root in filter.roots() {
             let path = &root.path;
             let trail = Trail::of(path, filter.base());
+            let on_the_way = trail.dirs(filter.base()).into_iter();
+            // Who may not read one elsewhere cannot be told what happens in it.
+            let is_ours = |dir: &Path| dir.starts_with(filter.base()) || tree.watches(dir);
+            flat.extend(
+                on_the_way.filter(|dir| dir.is_dir() && (is_ours(dir) || is_readable(dir))),
+            );
+            let is_linked = !trail.links.is_empty();
             for link in trail.links {
-                flat.extend(link.parent().map(Path::to_path_buf));
                 self.hang(link, path);
             }
-            // They may be moved away with all that is in them, which tells nobody below.
-            let between = path.ancestors().skip(1).filter(|dir| *dir != filter.base());
-            let between = between.take_while(|dir| dir.starts_with(filter.base()));
-            flat.extend(between.filter(|dir| dir.is_dir()).map(Path::to_path_buf));
             match fs::metadata(path) {
                 Ok(meta) if meta.is_dir() => {
                     self.dirs.insert(path.clone(), (meta.dev(), meta.ino()));
+                    if is_linked {
+                        self.ways.push((path.clone(), trail.end));
+                    }
                     if !tree.contains(path) {
                         starts.push(path.clone());
                     }
@@ -139,6 +197,12 @@ impl Roots {
                 }
             }
         }
+        let physical = |path: &Path| self.physical(path).into_owned();
+        for name in tree.linked.resolve(filter.base(), physical) {
+            appeared(name);
+        }
+        let linked = tree.linked.dirs().filter(|dir| !tree.is_closed(dir));
+        flat.extend(linked.map(Path::to_path_buf));
         (flat, starts)
     }
 
@@ -173,6 +237,18 @@ impl Roots {
             roots.push(root.to_path_buf());
         }
     }
+}
+
+/// Whether `dir` may be read, without which it cannot be watched (inotify_add_watch(2)).
+fn is_readable(dir: &Path) -> bool {
+    fs::read_dir(dir).is_ok()
+}
+
+/// `path`, which is below `from`, as it would be called below `to`.
+pub(super) fn moved(path: &Path, from: &Path, to: &Path) -> PathBuf {
+    let rest = path.strip_prefix(from).unwrap_or(path);
+    // With nothing behind it there is no slash, either.
+    to.components().chain(rest.components()).collect()
 }
 
 fn identity(path: &Path) -> Option<(u64, u64)> {

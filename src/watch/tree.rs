@@ -17,6 +17,7 @@ use nix::time::{ClockId, clock_gettime};
 use notify::{ErrorKind, PathOp, RecommendedWatcher, Watcher as _};
 
 use super::filter::{Filter, Verdict};
+use super::linked::Linked;
 use super::poll::{self, Poller};
 use super::special::{Specials, is_special};
 use super::stamp::{Times, nanos};
@@ -45,6 +46,10 @@ pub(super) struct Tree {
     stamped: usize,
     /// What is in them and is no file.
     specials: Specials,
+    /// The links in them.
+    pub(super) linked: Linked,
+    /// How many files in them are known for the sake of a link alone.
+    known_by_link: usize,
 }
 
 /// The times of so many files are read before COMMAND starts, which it never does before there are
@@ -107,6 +112,8 @@ impl Tree {
             vanished: Vec::new(),
             stamped: 0,
             specials: Specials::default(),
+            linked: Linked::default(),
+            known_by_link: 0,
         }
     }
 
@@ -282,13 +289,14 @@ impl Tree {
             filter.load(path);
             self.poller.record(path, filter);
         }
-        let mut entries = Vec::new();
+        let (mut entries, mut links) = (Vec::new(), Vec::new());
         let mut rules = false;
         for entry in fs::read_dir(path)? {
             let entry = entry?;
             // One that has gone by now is no directory.
             let kind = entry.file_type().ok();
             let is_dir = kind.is_some_and(|kind| kind.is_dir());
+            let is_link = kind.is_some_and(|kind| kind.is_symlink());
             let (entry, ino) = (entry.path(), is_dir.then(|| entry.ino()));
             if let Some(kind) = kind.filter(|kind| is_special(*kind))
                 && !filter.is_root(&entry)
@@ -297,16 +305,19 @@ impl Tree {
                 continue;
             }
             rules |= filter.tells_of_rules(&entry);
-            entries.push((entry, ino));
+            entries.push((entry, ino, is_link));
         }
         if rules {
             filter.load(path);
         }
         let mut dir = Dir::default();
         let within = filter.within(path);
-        for (entry, ino) in entries {
+        for (entry, ino, is_link) in entries {
             if within.verdict(&entry, ino.is_some()) != Verdict::Kept {
                 continue;
+            }
+            if is_link {
+                links.push(entry.clone());
             }
             if let Some(ino) = ino {
                 dir.dirs.insert(name_hash(&entry), ino);
@@ -320,6 +331,7 @@ impl Tree {
                 found(entry);
             }
         }
+        self.linked.set_in(path, links);
         Ok(dir)
     }
 
@@ -368,6 +380,7 @@ impl Tree {
             gone.push(below.clone());
         }
         self.unwatch(gone);
+        self.linked.lost_below(path);
         had_files
     }
 
@@ -441,6 +454,11 @@ impl Tree {
         self.closed.remove(path)
     }
 
+    /// The same, and it stays one.
+    pub(super) fn is_closed(&self, path: &Path) -> bool {
+        self.closed.contains(path)
+    }
+
     /// Whether `path` is watched, and is the directory that it was.
     pub(super) fn is_still(&mut self, path: &Path) -> bool {
         let known = self
@@ -467,9 +485,10 @@ impl Tree {
     /// How many files count, and in how many directories.
     pub(super) fn size(&self) -> (usize, usize) {
         let kept = self.dirs.values().filter(|dir| !dir.flat);
-        kept.fold((0, 0), |(files, dirs), dir| {
+        let (files, dirs) = kept.fold((0, 0), |(files, dirs), dir| {
             (files + dir.files.len(), dirs + 1)
-        })
+        });
+        (files.saturating_sub(self.known_by_link), dirs)
     }
 
     /// Takes in that a file is there, and reads its time anew. Whether it was known before, and
@@ -483,9 +502,13 @@ impl Tree {
             return (self.absent(path), None);
         }
         let stamp = meta.as_ref().map(mtime);
-        let known = self
-            .dir_of(path)
-            .is_some_and(|dir| dir.files.insert(name_hash(path), stamp).is_some());
+        let dir = self.dir_of(path);
+        let is_in_tree = dir.as_ref().is_some_and(|dir| !dir.flat);
+        let known = dir.is_some_and(|dir| dir.files.insert(name_hash(path), stamp).is_some());
+        match &meta {
+            Some(meta) if meta.is_symlink() && is_in_tree => self.linked.found(path),
+            _ => self.linked.lost(path),
+        }
         (known, meta)
     }
 
@@ -508,8 +531,21 @@ impl Tree {
         self.specials.remove(path)
     }
 
+    /// Reads the times of the files that links lead to, as far as they are not known yet; those
+    /// directories have just been watched.
+    pub(super) fn know_linked(&mut self, new: &[&PathBuf]) {
+        for path in self.linked.take_unknown(new) {
+            let dir = self.dir_of(&path).filter(|dir| !dir.flat);
+            let is_news = dir.is_some_and(|dir| !dir.files.contains_key(&name_hash(&path)));
+            self.known_by_link += usize::from(is_news);
+            self.know(&path);
+            self.poller.look_at_file(&path);
+        }
+    }
+
     /// Takes in that a file is gone. Whether it was known before.
     pub(super) fn absent(&mut self, path: &Path) -> bool {
+        self.linked.lost(path);
         self.dir_of(path)
             .is_some_and(|dir| dir.files.remove(&name_hash(path)).is_some())
     }

@@ -25,6 +25,7 @@ mod ignores;
 mod large;
 mod leftovers;
 mod limits;
+mod links;
 mod loops;
 mod lost_roots;
 mod mistakes;
