@@ -89,14 +89,14 @@ pub struct Args {
 
     /// Only names with these extensions: js,ts (repeatable)
     ///
-    /// `js,ts` and '.js .ts' mean the same. Default: every file.
+    /// `js,ts`, 'js|ts' and '.js .ts' mean the same. Default: every file.
     #[arg(short, long, value_name = "LIST", help_heading = "Watching", value_parser = extensions)]
     pub ext: Vec<Extensions>,
 
     /// Do not watch what matches this glob (repeatable)
     ///
-    /// In gitignore syntax, relative to the current directory. A leading `!` re-includes what an
-    /// ignore file or the built-in list hides: -i '!*.log'.
+    /// In gitignore syntax, relative to the current directory; ./dist and "$PWD/dist" are /dist. A
+    /// leading `!` re-includes what an ignore file or the built-in list hides: -i '!*.log'.
     #[arg(short, long, value_name = "GLOB", help_heading = "Watching", value_parser = pattern,
         allow_hyphen_values = true)]
     pub ignore: Vec<String>,
@@ -531,14 +531,24 @@ fn backoff(text: &str) -> Result<BackoffRange, Invalid> {
 }
 
 fn extensions(text: &str) -> Result<Extensions, Invalid> {
-    let names = text.split(|c: char| c == ',' || c.is_whitespace());
-    let names = names.map(|name| name.trim_start_matches('*').trim_start_matches('.'));
+    let names = text.split(|c: char| ",|".contains(c) || c.is_whitespace());
+    // As a glob has them, too: *.js, *.{js,ts}.
+    let names = names.map(|name| {
+        name.trim_start_matches(['*', '.', '{'])
+            .trim_end_matches('}')
+    });
     let names: Vec<String> = names
         .filter(|name| !name.is_empty())
         .map(str::to_owned)
         .collect();
     if names.is_empty() {
         return Err(Invalid("expected extensions such as js,ts"));
+    }
+    if names
+        .iter()
+        .any(|name| name.contains(['*', '?', '[', '{', '}']))
+    {
+        return Err(Invalid("an extension is no glob; --watch takes globs"));
     }
     if names.iter().any(|name| name.contains('/')) {
         return Err(Invalid("an extension has no `/`; --watch takes paths"));
@@ -653,11 +663,19 @@ mod tests {
     #[test]
     fn extension_lists() {
         let js_ts = Extensions(vec!["js".to_owned(), "ts".to_owned()]);
-        for text in ["js,ts", ".js .ts", "js, ts", "*.js,*.ts,", " js\tts"] {
+        for text in [
+            "js,ts",
+            ".js .ts",
+            "js, ts",
+            "*.js,*.ts,",
+            " js\tts",
+            "js|ts",
+            "*.{js,ts}",
+        ] {
             assert_eq!(extensions(text).as_ref(), Ok(&js_ts), "{text:?}");
         }
         assert_eq!(extensions("d.ts").expect("valid").0, ["d.ts"]);
-        for text in ["", ",", ".", "src/js"] {
+        for text in ["", ",", ".", "src/js", "j*", "[jt]s", "{}"] {
             assert!(extensions(text).is_err(), "{text:?}");
         }
     }

@@ -1,5 +1,6 @@
 //! What was typed, and what it means here: in this directory, with this environment.
 
+mod patterns;
 mod place;
 
 use std::ffi::{OsStr, OsString};
@@ -9,11 +10,11 @@ use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, anyhow};
+use anyhow::anyhow;
 use clap::CommandFactory as _;
 use clap::error::ErrorKind;
-use ignore::gitignore::{Gitignore, GitignoreBuilder};
 
+use self::patterns::patterns;
 use self::place::{cleaned, placed};
 use crate::cli::{Args, Color, Extensions, Variable, is_duration};
 use crate::journal::{Target, identity};
@@ -119,6 +120,16 @@ impl Config {
             watch,
         })
     }
+}
+
+/// What the user is told of a command line that makes sense, and may not do what is meant.
+pub fn remarks(args: &Args, ignored: Option<&Ignored>, env: &Env) -> Vec<String> {
+    patterns::remarks(args, ignored, env)
+}
+
+/// A pattern of `--ignore` that was typed in `dir`, without the paths that only a shell knows.
+pub fn plain_pattern(typed: &str, dir: &Path) -> String {
+    patterns::plain(typed, dir)
 }
 
 /// What makes no sense although every option does, and what to do about it.
@@ -279,21 +290,6 @@ fn watch(args: &Args, ignored: Option<&Ignored>, env: &Env) -> anyhow::Result<Op
 fn is_stream(path: &Path) -> bool {
     path.metadata()
         .is_ok_and(|meta| !meta.is_file() && !meta.is_dir())
-}
-
-/// What these patterns, which are relative to `dir`, match.
-fn patterns(dir: &Path, patterns: &[String]) -> anyhow::Result<Gitignore> {
-    let mut builder = GitignoreBuilder::new(dir);
-    for pattern in patterns {
-        builder.add_line(None, pattern).map_err(|error| {
-            usage(&format!(
-                "invalid value '{pattern}' for '--ignore <GLOB>': {error}"
-            ))
-        })?;
-    }
-    builder
-        .build()
-        .context("cannot read the patterns of --ignore")
 }
 
 /// A path that exists is that path, whatever is in its name, and so is the directory that a glob begins

@@ -129,8 +129,10 @@ fn prepare(args: Vec<OsString>) -> anyhow::Result<Prepared> {
     Ok(match project::settle(typed, &env)? {
         Task::Answer(text) => Prepared::Answer(text),
         Task::Run(plan) => {
+            let mut remarks = plan.remarks;
+            remarks.extend(config::remarks(&plan.args, plan.ignored.as_ref(), &env));
             let config = Config::resolve(plan.args, plan.ignored.as_ref(), &env)?;
-            Prepared::Run(Box::new(config), plan.remarks)
+            Prepared::Run(Box::new(config), remarks)
         }
     })
 }

@@ -11,7 +11,7 @@ use toml::de::{DeString, DeTable, DeValue};
 use super::file::File;
 use super::layer::{COMMAND, ENV, Kind, Layer, Origin, Schema, Value, is_typed_only};
 use crate::cli::Args;
-use crate::config::{Config, Env};
+use crate::config::{Config, Env, Ignored};
 
 /// The key of the tables of runs.
 const RUN: &str = "run";
@@ -174,7 +174,12 @@ impl Reading<'_> {
     }
 
     fn resolved(&self, layer: &Layer) -> anyhow::Result<Config> {
-        Config::resolve(self.parsed(layer)?, None, self.env)
+        // What is ignored elsewhere is not typed here.
+        let ignored = self.file.is_elsewhere().then(|| Ignored {
+            dir: self.env.dir.join(&self.file.home),
+            patterns: layer.ignored_by_file(),
+        });
+        Config::resolve(self.parsed(layer)?, ignored.as_ref(), self.env)
     }
 
     fn parsed(&self, layer: &Layer) -> anyhow::Result<Args> {

@@ -14,6 +14,7 @@ use super::file::File;
 use super::layer::{
     COMMAND, ENV, EXEC, IGNORE, Kind, Layer, Origin, Schema, Value, is_path, seen_from,
 };
+use crate::config::plain_pattern;
 
 /// What counts where nothing is said, beside flags, which are not set.
 const DEFAULTS: [(&str, &str); 6] = [
@@ -32,6 +33,7 @@ pub(super) fn toml(settings: &Layer, schema: &Schema, file: Option<&File>, dir: 
         schema,
         file,
         here: file.map_or_else(PathBuf::new, |file| file.seen_from_home(dir)),
+        dir,
     };
     let entries = schema.keys().filter(|key| *key != ENV);
     let mut lines: Vec<Line> = entries.flat_map(|key| page.entry(key)).collect();
@@ -49,6 +51,8 @@ struct Page<'a> {
     file: Option<&'a File>,
     /// The current directory, as seen from the file's. Empty: it is the same.
     here: PathBuf,
+    /// The current directory.
+    dir: &'a Path,
 }
 
 impl Page<'_> {
@@ -129,7 +133,10 @@ impl Page<'_> {
             _ if is_typed_elsewhere && is_path(key, &value.text) => {
                 seen_from(&self.here, &value.text).into()
             }
-            IGNORE if is_typed_elsewhere => anchored(&self.here, &value.text),
+            IGNORE if is_typed_elsewhere => {
+                let plain = plain_pattern(&value.text.to_string_lossy(), self.dir);
+                anchored(&self.here, OsStr::new(&plain))
+            }
             _ => value.text.clone(),
         };
         let text = text.to_string_lossy();

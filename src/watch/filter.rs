@@ -410,7 +410,12 @@ impl Within<'_> {
         let (filter, spec) = (self.filter, &self.filter.spec);
         let flag = filter.flag(path, is_dir);
         if let Match::Ignore(glob) = &flag {
-            return ignored(Rule::Flag(glob.original().to_owned()));
+            // As it was typed: see `config::patterns`.
+            let typed = glob
+                .from()
+                .map(|typed| typed.to_string_lossy().into_owned());
+            let typed = typed.unwrap_or_else(|| glob.original().to_owned());
+            return ignored(Rule::Flag(typed));
         }
         if self.has_root && filter.is_root(path) {
             return Verdict::Kept;

@@ -31,6 +31,7 @@ mod lost_roots;
 mod mistakes;
 mod modes;
 mod nodemon;
+mod patterns;
 mod polling;
 mod project;
 mod readme;
