@@ -19,10 +19,13 @@ mod env_files;
 mod guard;
 mod input;
 mod launch;
+#[cfg(target_os = "linux")]
+mod namespace;
 mod set;
 mod waiter;
 
 use std::collections::HashSet;
+use std::fs::File;
 use std::io;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
@@ -70,6 +73,17 @@ pub struct Programs {
     pub command: Launch,
     /// What has to succeed before.
     pub build: Option<Launch>,
+}
+
+/// Who of a run can be found, beside its group.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sight {
+    /// Everybody: there is a process table.
+    Everybody,
+    /// Those who have become rwatch's own children.
+    Children,
+    /// Nobody: rwatch may have others' children.
+    Group,
 }
 
 /// A run that has started.
@@ -228,7 +242,7 @@ impl Processes {
             let launch = it.launch(id);
             let mut command = launch.command(before, &name, reason, changes, &variables);
             if id.is_build() {
-                command.stdin(Stdio::null());
+                command.stdin(no_input());
             } else {
                 it.input.rewind();
             }
@@ -442,13 +456,36 @@ impl Processes {
         let (Some(index), Some(table)) = (self.index(id), Table::read()) else {
             return Vec::new();
         };
+        let run = &self.runs[index];
         let members = self.members(index, &table).into_iter();
         let member = |process: &Process| Member {
             pid: process.pid,
             name: process.name.clone(),
-            is_outside: !self.runs[index].is_in_group(process),
+            is_outside: !run.is_in_group(process),
         };
-        members.map(member).collect()
+        let mut members: Vec<Member> = members.map(member).collect();
+        if self.sight() != Sight::Everybody {
+            members.retain(|member| member.is_outside);
+            members.extend(run.group.filter(|it| !is_empty(*it)).map(|group| Member {
+                pid: group.as_raw(),
+                name: "and its group".to_owned(),
+                is_outside: false,
+            }));
+        }
+        members
+    }
+
+    /// Who can be found of a run.
+    pub fn sight(&self) -> Sight {
+        #[cfg(target_os = "linux")]
+        let has_table = namespace::has_own_proc();
+        #[cfg(not(target_os = "linux"))]
+        let has_table = true;
+        match has_table {
+            true => Sight::Everybody,
+            false if self.adopts_strangers => Sight::Group,
+            false => Sight::Children,
+        }
     }
 
     /// Whether anybody of the run runs at this moment, or waits for a disk.
@@ -689,6 +726,13 @@ fn ignore(command: &mut Command, signals: Vec<Signal>) {
 
 fn is_denied(error: &io::Error) -> bool {
     error.kind() == io::ErrorKind::PermissionDenied
+}
+
+/// An input that is at its end. In some sandboxes /dev/null cannot be opened.
+fn no_input() -> Stdio {
+    let null = File::open("/dev/null").map(Stdio::from);
+    let closed = || io::pipe().map(|(input, _)| Stdio::from(input));
+    null.or_else(|_| closed()).unwrap_or_else(|_| Stdio::null())
 }
 
 /// Whether nobody is in the group. A zombie counts as somebody (kill(2)): those that are ours

@@ -31,7 +31,7 @@ use self::notices::Notices;
 pub use self::notices::Wanted;
 use self::tally::Tally;
 use crate::event::{ChangeKind, Changes, Note, RunId, StartReason};
-use crate::process::Member;
+use crate::process::{Member, Sight};
 use crate::supervisor::{Hope, Message};
 use crate::text::{reason, shown, tamed};
 
@@ -202,6 +202,22 @@ impl Reporter {
             );
             self.line(Tone::Warning, &text);
         }
+    }
+
+    /// Says whom a stop does not reach, if there is no process table.
+    pub fn sight(&self, sight: Sight) {
+        let whom = match sight {
+            Sight::Everybody => return,
+            Sight::Children => {
+                "the command's process group and those who became rwatch's own children"
+            }
+            Sight::Group => "the command's process group alone",
+        };
+        let text = format!(
+            "no /proc of this PID namespace, so no process table: a stop reaches {whom}; \
+             `unshare --mount-proc` or `bwrap --proc /proc` mounts one"
+        );
+        self.line(Tone::Detail, &text);
     }
 
     /// Says that COMMAND waits for the terminal, which is not to be had.

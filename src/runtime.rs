@@ -103,6 +103,7 @@ fn live(
         reporter,
         journal,
     };
+    reporter.sight(world.processes.sight());
     let mut supervisor = Supervisor::new(config.policy);
     if world.watch.is_none() {
         // Nothing to wait for.

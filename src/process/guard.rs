@@ -10,9 +10,12 @@
 //! typed into the terminal, spares it. If it is killed, rwatch starts another one.
 
 use std::collections::HashMap;
+use std::ffi::OsStr;
 use std::io::{self, BufRead as _, PipeWriter, Write as _};
+#[cfg(target_os = "linux")]
+use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::process::CommandExt as _;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -141,13 +144,24 @@ fn spawn() -> io::Result<(Child, PipeWriter)> {
     let (theirs, ours) = io::pipe()?;
     // The loop must not wait for a guard that somebody has stopped.
     fcntl(&ours, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
-    let process = Command::new("/proc/self/exe")
-        .arg0(NAME)
-        .env_clear()
-        .stdin(theirs)
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()?;
+    let start = |program: &OsStr| {
+        // Its outputs are those of nobody: in some sandboxes /dev/null cannot be opened.
+        Command::new(program)
+            .arg0(NAME)
+            .env_clear()
+            .stdin(theirs.try_clone()?)
+            .stdout(theirs.try_clone()?)
+            .stderr(theirs.try_clone()?)
+            .spawn()
+    };
+    let process = match start("/proc/self/exe".as_ref()) {
+        // There is no /proc: by the path that rwatch was started by.
+        #[cfg(target_os = "linux")]
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            start(OsStr::from_bytes(rustix::param::linux_execfn().to_bytes()))?
+        }
+        process => process?,
+    };
     Ok((process, ours))
 }
 

@@ -16,16 +16,19 @@ use std::path::{Path, PathBuf};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 #[cfg(target_os = "linux")]
-use nix::unistd::getpgid;
+use nix::unistd::{getpgid, getpid};
 #[cfg(target_os = "linux")]
 use rustix::io::Errno;
+
+#[cfg(target_os = "linux")]
+use super::namespace;
 
 /// A process of a run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Member {
     /// Its process id.
     pub pid: i32,
-    /// The name of its program, as the kernel has it.
+    /// The name of its program, as the kernel has it; empty, if that is not known.
     pub name: String,
     /// Whether it has left the process group.
     pub is_outside: bool,
@@ -40,8 +43,9 @@ pub(super) struct Process {
     threads: u32,
     pub(super) parent: i32,
     pub(super) group: i32,
-    /// When it started, in ticks since boot: with the pid its identity.
-    start: u64,
+    /// When it started, in ticks since boot: with the pid its identity. None: it is a child of ours,
+    /// and not reaped, so that the pid alone is.
+    start: Option<u64>,
 }
 
 impl Process {
@@ -70,7 +74,22 @@ impl Process {
             group: fields.next()?.parse().ok()?,
             // The 20th and the 22nd field of all; the fifth was the last.
             threads: fields.nth(14)?.parse().ok()?,
-            start: fields.nth(1)?.parse().ok()?,
+            start: Some(fields.nth(1)?.parse().ok()?),
+        })
+    }
+
+    /// A child of ours of which nothing else is known.
+    #[cfg(target_os = "linux")]
+    fn child(pid: i32, is_alive: bool) -> Option<Self> {
+        let group = getpgid(Some(Pid::from_raw(pid))).ok()?.as_raw();
+        Some(Self {
+            pid,
+            name: String::new(),
+            state: if is_alive { b'S' } else { b'Z' },
+            threads: 1,
+            parent: getpid().as_raw(),
+            group,
+            start: None,
         })
     }
 
@@ -85,6 +104,10 @@ impl Process {
     pub(super) fn send(&self, signal: Signal) {
         use rustix::process::{Pid as Number, PidfdFlags, pidfd_open, pidfd_send_signal};
 
+        if self.start.is_none() {
+            let _ = kill(Pid::from_raw(self.pid), signal);
+            return;
+        }
         let number =
             Number::from_raw(self.pid).zip(rustix::process::Signal::from_named_raw(signal as i32));
         let Some((pid, number)) = number else { return };
@@ -133,29 +156,31 @@ impl Process {
     /// it is what it was when the program started.
     #[cfg(target_os = "linux")]
     pub(super) fn has_env(&self, entry: &str) -> bool {
-        self.env()
-            .split(|&byte| byte == 0)
+        let env = self.env().unwrap_or_default();
+        env.split(|&byte| byte == 0)
             .any(|found| found == entry.as_bytes())
     }
 
     /// Whether it has cleared its environment, or hides it.
     #[cfg(target_os = "linux")]
     pub(super) fn has_no_env(&self) -> bool {
-        self.env().is_empty()
+        self.env().is_some_and(|env| env.is_empty())
     }
 
+    /// None: it is not to be had.
     #[cfg(target_os = "linux")]
-    fn env(&self) -> Vec<u8> {
+    fn env(&self) -> Option<Vec<u8>> {
+        self.start?;
         let process = PathBuf::from(format!("/proc/{}", self.pid));
         let env = |dir: &Path| fs::read(dir.join("environ")).unwrap_or_default();
         let first = env(&process);
         if !first.is_empty() || self.threads <= 1 {
-            return first;
+            return Some(first);
         }
         // Its first thread, which stands for the whole, may have ended.
         let threads = fs::read_dir(process.join("task")).into_iter().flatten();
         let mut envs = threads.flatten().map(|thread| env(&thread.path()));
-        envs.find(|env| !env.is_empty()).unwrap_or_default()
+        Some(envs.find(|env| !env.is_empty()).unwrap_or_default())
     }
 
     #[cfg(not(target_os = "linux"))]
@@ -173,9 +198,15 @@ impl Process {
 pub(super) struct Table(Vec<Process>);
 
 impl Table {
-    /// None: it cannot be read, because no descriptor is left.
+    /// None: it cannot be read, because no descriptor is left. Where /proc is not ours it is about our
+    /// own children alone.
     #[cfg(target_os = "linux")]
     pub(super) fn read() -> Option<Self> {
+        if !namespace::has_own_proc() {
+            let children = namespace::children()?.into_iter();
+            let known = children.filter_map(|(pid, is_alive)| Process::child(pid, is_alive));
+            return Some(Self(known.collect()));
+        }
         let entries = fs::read_dir("/proc").ok()?.flatten();
         let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
         Some(Self(pids.filter_map(Process::read).collect()))
@@ -185,6 +216,9 @@ impl Table {
     /// quick, and a guess.
     #[cfg(target_os = "linux")]
     pub(super) fn guess(first: i32) -> Self {
+        if !namespace::has_own_proc() {
+            return Self(Vec::new());
+        }
         // Far cheaper than to find out that there is no file.
         let is_there = |pid: &i32| getpgid(Some(Pid::from_raw(*pid))).is_ok();
         let there = (first..first + 16).filter(is_there);
@@ -247,7 +281,7 @@ mod tests {
             (&*found.name, found.parent, found.group),
             ("a) R (b", 1, 4700)
         );
-        assert_eq!(found.start, 99);
+        assert_eq!(found.start, Some(99));
         assert_eq!(Process::parse(1, ""), None);
     }
 

@@ -95,6 +95,15 @@ pub(super) fn next_news(flags: libc::c_int) -> Result<Option<News>, Errno> {
     })
 }
 
+/// Whether the process is a child of this thread, and if so, whether it is alive.
+#[cfg(target_os = "linux")]
+pub(super) fn is_alive(pid: i32) -> Option<bool> {
+    let flags = libc::WEXITED | libc::WNOHANG | libc::WNOWAIT | libc::__WNOTHREAD;
+    let id = libc::id_t::try_from(pid).ok()?;
+    let (dead, ..) = wait(libc::P_PID, id, flags).ok()?;
+    Some(dead.as_raw() == 0)
+}
+
 /// Takes in that a child is stopped; by what, if it still is.
 pub(super) fn stopped_by(child: Pid) -> Option<Signal> {
     let id = libc::id_t::try_from(child.as_raw()).ok()?;

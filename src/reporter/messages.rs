@@ -283,7 +283,10 @@ pub(super) fn names(members: &[Member]) -> String {
     const NAMED: usize = 8;
     let named = members.iter().take(NAMED);
     let named: Vec<String> = named
-        .map(|member| format!("{} {}", member.pid, shown(member.name.as_ref())))
+        .map(|member| {
+            let name = shown(member.name.as_ref());
+            format!("{} {name}", member.pid).trim_end().to_owned()
+        })
         .collect();
     let mut text = named.join(", ");
     if members.len() > NAMED {

@@ -30,6 +30,7 @@ mod loops;
 mod lost_roots;
 mod mistakes;
 mod modes;
+mod namespaces;
 mod nodemon;
 mod patterns;
 mod polling;
