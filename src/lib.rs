@@ -65,6 +65,10 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         process::watch_over();
         return ExitCode::SUCCESS;
     }
+    if args.first().is_some_and(|name| name == process::WITNESS) {
+        process::look_out(&args);
+        return ExitCode::SUCCESS;
+    }
     // A defect is one line, too; the guard ends what runs.
     panic::set_hook(Box::new(|defect| {
         let defect = defect.to_string().replace('\n', " ");

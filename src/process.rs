@@ -23,6 +23,7 @@ mod launch;
 mod namespace;
 mod set;
 mod waiter;
+mod witness;
 
 use std::collections::HashSet;
 use std::fs::File;
@@ -30,6 +31,7 @@ use std::io;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::libc;
@@ -49,6 +51,8 @@ pub use self::set::Member;
 use self::set::{Process, Table};
 pub use self::waiter::News;
 use self::waiter::Waiter;
+use self::witness::Witness;
+pub use self::witness::{NAME as WITNESS, look_out};
 use crate::event::{Changes, Event, ExitReason, Halt, RunId, SpawnFailure, StartReason};
 
 /// How often those are looked for who came while the others were killed.
@@ -108,6 +112,8 @@ pub struct Processes {
     guard: Option<Guard>,
     /// The guard, before it was needed.
     coming: Option<Coming>,
+    /// Who hears a Ctrl-C together with the run that has the terminal.
+    witness: Option<Witness>,
     /// Children that we had before we were rwatch: of the shell that became us by `exec`.
     strangers: HashSet<i32>,
     /// Whether orphans may become ours that are not COMMAND's: theirs, and, if we are PID 1 of a
@@ -207,6 +213,7 @@ impl Processes {
             waiter: Waiter::start(news)?,
             guard: None,
             coming: Coming::start().ok(),
+            witness: None,
             adopts_strangers: !strangers.is_empty() || getpid().as_raw() == 1,
             strangers,
         })
@@ -358,6 +365,10 @@ impl Processes {
     /// act on a signal, and cannot die of SIGTERM.
     pub fn signal(&mut self, id: RunId, signal: Signal) {
         let Some(index) = self.index(id) else { return };
+        // From now on the run ends because it was told to.
+        if let Some(witness) = self.witness.as_ref().filter(|it| it.attends(id)) {
+            witness.forget();
+        }
         // Whoever is gone by now needs no signal.
         self.runs[index].send(signal);
         self.runs[index].send(Signal::SIGCONT);
@@ -365,6 +376,33 @@ impl Processes {
         if let Some(table) = Table::read() {
             self.tell_the_rest(index, &table);
         }
+    }
+
+    /// Has a witness hear what is typed into the terminal, which `group` of the run has or is about
+    /// to get: if a Ctrl-C was, and nothing after it, and the run ends `within` that time, it counts
+    /// as [`Event::Interrupted`], whatever its exit code.
+    pub fn attend(&mut self, id: RunId, group: Pid, within: Duration) {
+        if self.witness.as_ref().is_some_and(|it| it.is_in(id, group)) {
+            return;
+        }
+        // Not both: the second one would not have heard what the first one has.
+        drop(self.witness.take());
+        self.witness = Witness::call(id, group, within).ok();
+    }
+
+    /// Whose this process group is.
+    pub fn whose(&self, group: Pid) -> Option<RunId> {
+        let leads = |run: &&Run| run.group == Some(group);
+        if let Some(run) = self.runs.iter().find(leads) {
+            return Some(run.id);
+        }
+        let table = Table::read()?;
+        let has = |index: &usize| {
+            let mut members = self.members(*index, &table).into_iter();
+            members.any(|member| member.group == group.as_raw())
+        };
+        let index = (0..self.runs.len()).find(has)?;
+        Some(self.runs[index].id)
     }
 
     /// Sends the run's latest signal to those outside of its group who have not got it.
@@ -506,7 +544,9 @@ impl Processes {
         let us = getpid().as_raw();
         let run = &self.runs[index];
         let ours = |process: &Process| {
-            run.is_in_group(process) || process.parent == us && self.owner(process) == Some(index)
+            !self.is_witness(process.pid)
+                && (run.is_in_group(process)
+                    || process.parent == us && self.owner(process) == Some(index))
         };
         table.trees(ours)
     }
@@ -515,7 +555,10 @@ impl Processes {
     /// both: then it is the oldest run's, unless there can be others' children among ours.
     fn owner(&self, child: &Process) -> Option<usize> {
         let is_guard = |guard: &Guard| guard.pid() == child.pid;
-        if self.guard.as_ref().is_some_and(is_guard) || self.strangers.contains(&child.pid) {
+        if self.guard.as_ref().is_some_and(is_guard)
+            || self.is_witness(child.pid)
+            || self.strangers.contains(&child.pid)
+        {
             return None;
         }
         let by_group = |run: &Run| run.is_in_group(child);
@@ -530,6 +573,10 @@ impl Processes {
                 let is_nameless = !self.adopts_strangers || child.has_no_env();
                 (is_nameless && !self.runs.is_empty()).then_some(0)
             })
+    }
+
+    fn is_witness(&self, pid: i32) -> bool {
+        self.witness.as_ref().is_some_and(|it| it.pid() == pid)
     }
 
     /// Takes in what has become of a child, and tells what that means for the runs.
@@ -587,10 +634,17 @@ impl Processes {
             if let Some(run) = self.runs.iter_mut().find(leader) {
                 if let Ok(Some(status)) = run.leader.try_wait() {
                     run.ended = Some(exit_reason(status));
+                    // The group is not empty as long as it is there.
+                    let witness = self.witness.take_if(|it| it.attends(run.id));
+                    if witness.is_some_and(Witness::heard_ctrl_c) {
+                        events.push(Event::Interrupted { run: run.id });
+                    }
                     events.push(Event::Exited { run: run.id });
                 }
             } else {
                 self.strangers.remove(&dead.as_raw());
+                // Killed with the others.
+                let _ = self.witness.take_if(|it| it.pid() == dead.as_raw());
                 // An orphan that became ours. How it ended concerns nobody.
                 let _ = waitpid(dead, Some(WaitPidFlag::WNOHANG));
                 if let Some(guard) = self.guard.take_if(|guard| guard.pid() == dead.as_raw())

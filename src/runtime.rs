@@ -14,11 +14,12 @@ use nix::sys::signal::Signal;
 use crate::config::Config;
 use crate::event::{Changes, Event, ExitReason, Halt, Note, RunId, StartReason};
 use crate::journal::{Journal, Start, Target};
+use crate::policy::StopPolicy;
 use crate::process::{Given, News, Processes, Read, Reading, Started};
 use crate::reporter::Reporter;
 use crate::signals;
 use crate::supervisor::{Action, Outcome, Supervisor};
-use crate::terminal::Terminal;
+use crate::terminal::{Front, Heard, Terminal};
 use crate::watch::{Report, Watch};
 
 /// How often it is looked whether time passes, in the middle of a stop.
@@ -34,6 +35,8 @@ enum Fact {
     Child(News),
     /// A file with variables has been read.
     Read(Read),
+    /// Somebody typed, and the terminal is not ours.
+    NotOurs,
     /// Something to tell the user.
     Note(Note),
     /// A notification could not be shown.
@@ -87,6 +90,7 @@ fn live(
         .watch
         .map(|spec| Watch::start(spec, sender(facts, fact)))
         .transpose()?;
+    let patience = config.policy.stop.grace.max(StopPolicy::default().grace);
     let mut world = World {
         processes: Processes::new(
             config.programs,
@@ -96,8 +100,12 @@ fn live(
         )
         .context("cannot wait for children")?,
         delayed: Vec::new(),
-        terminal: Terminal::open(sender(facts, Fact::Event)),
+        terminal: Terminal::open(sender(facts, |heard| match heard {
+            Heard::Event(event) => Fact::Event(event),
+            Heard::NotOurs => Fact::NotOurs,
+        })),
         lent_to: None,
+        patience,
         watch,
         awaits: false,
         reporter,
@@ -121,7 +129,16 @@ fn live(
         let mut events = match fact {
             // The terminal is gone, and nohup stands against what that means.
             Ok(Fact::Event(Event::Asked(signal, _))) if signals::is_ignored(signal) => continue,
-            Ok(Fact::Event(event)) => vec![event],
+            Ok(Fact::Event(event)) => {
+                if event == Event::Resumed {
+                    world.look_at_terminal();
+                }
+                vec![event]
+            }
+            Ok(Fact::NotOurs) => {
+                world.look_at_terminal();
+                continue;
+            }
             Ok(Fact::Child(news)) => world.take_in(news),
             Ok(Fact::Read(read)) => world.keep(read),
             Ok(Fact::Note(note)) => {
@@ -188,6 +205,8 @@ struct World<'a> {
     terminal: Option<Terminal>,
     /// The run that got the terminal last.
     lent_to: Option<RunId>,
+    /// How long a run may take to end of a Ctrl-C.
+    patience: Duration,
     watch: Option<Watch>,
     /// Whether the watch waits for a file to become executable.
     awaits: bool,
@@ -247,7 +266,8 @@ impl World<'_> {
             Action::Kill { run } => {
                 self.processes.kill(run);
                 self.journal.killed(run);
-                return self.processes.emptied();
+                let emptied = self.processes.emptied();
+                return self.clear_up(emptied);
             }
             Action::Look { run } => {
                 let at_work = self.processes.are_at_work(run);
@@ -277,7 +297,8 @@ impl World<'_> {
             Action::NameRemaining { run, hope } => {
                 self.reporter
                     .remaining(&self.processes.remaining(run), hope);
-                return self.processes.emptied();
+                let emptied = self.processes.emptied();
+                return self.clear_up(emptied);
             }
             Action::Finish(_) => unreachable!("the loop ends with it"),
         }
@@ -362,38 +383,93 @@ impl World<'_> {
         });
     }
 
-    /// Takes in what has become of a child. The terminal comes back before anybody hears that the
-    /// run is over.
+    /// Takes in what has become of a child.
     fn take_in(&mut self, news: News) -> Vec<Event> {
-        let lent = self.terminal.as_ref().is_some_and(Terminal::is_lent);
+        let events = self.processes.take_in(news);
+        self.clear_up(events)
+    }
+
+    /// Finds out whether Ctrl-C ended whoever ended. The terminal comes back before anybody hears
+    /// that the run is over.
+    fn clear_up(&mut self, happened: Vec<Event>) -> Vec<Event> {
         let mut events = Vec::new();
-        for event in self.processes.take_in(news) {
+        for event in happened {
             let ended = match event {
                 Event::Emptied { run, reason } => Some((run, Some(reason))),
                 Event::Exited { run } => Some((run, self.processes.ended(run))),
                 // Typed into a terminal that COMMAND does not have it is a signal like any other.
                 Event::Halted {
-                    why: Halt::CtrlZ, ..
-                } if !lent => continue,
+                    run,
+                    why: Halt::CtrlZ,
+                } if !self.has_terminal(run) => continue,
                 _ => None,
             };
-            if let Some((run, reason)) = ended
-                && lent
-                && self.lent_to == Some(run)
-                && reason.is_some_and(is_of_ctrl_c)
-            {
-                events.push(Event::Interrupted { run });
-            }
-            // Unless another run has it.
-            if let (Event::Emptied { run, .. }, Some(terminal)) = (&event, &mut self.terminal)
-                && self.lent_to.is_none_or(|to| to == *run)
-            {
-                terminal.take_back();
-                self.lent_to = None;
+            if let Some((run, reason)) = ended {
+                let interrupted = Event::Interrupted { run };
+                if reason.is_some_and(is_of_ctrl_c)
+                    && !events.contains(&interrupted)
+                    && self.has_terminal(run)
+                {
+                    events.push(interrupted);
+                }
+                self.take_terminal_back(run, matches!(event, Event::Emptied { .. }));
             }
             events.push(event);
         }
         events
+    }
+
+    /// Whether the run has the terminal, or somebody of it who is dead by now.
+    fn has_terminal(&self, run: RunId) -> bool {
+        let Some(terminal) = &self.terminal else {
+            return false;
+        };
+        if terminal.is_lent() {
+            return self.lent_to == Some(run);
+        }
+        match terminal.front() {
+            Front::Ours | Front::Gone => false,
+            Front::Dead => true,
+            Front::Theirs(group) => self.processes.whose(group) == Some(run),
+        }
+    }
+
+    /// Takes the terminal back from a run that is over, or whose leader is gone, unless another run
+    /// has it.
+    fn take_terminal_back(&mut self, run: RunId, is_over: bool) {
+        let Some(terminal) = &mut self.terminal else {
+            return;
+        };
+        match self.lent_to {
+            Some(to) if to != run => terminal.renew(),
+            // Ctrl-C is for those who are left.
+            Some(_) if !is_over && terminal.front() != Front::Dead => {}
+            Some(_) | None => {
+                terminal.take_back();
+                self.lent_to = None;
+            }
+        }
+    }
+
+    /// Finds out who has the terminal, where it may be somebody else than we know.
+    fn look_at_terminal(&mut self) {
+        let Some(terminal) = &mut self.terminal else {
+            return;
+        };
+        match terminal.front() {
+            _ if terminal.is_lent() => {}
+            Front::Theirs(group) => {
+                // At once: the next that is heard may be that it is gone.
+                terminal.is_elsewhere();
+                if let Some(run) = self.processes.whose(group) {
+                    terminal.is_taken_by(group);
+                    self.lent_to = Some(run);
+                    self.processes.attend(run, group, self.patience);
+                }
+            }
+            Front::Dead => terminal.take_back(),
+            Front::Ours | Front::Gone => {}
+        }
     }
 
     /// Gives the terminal to a run that asked for it.
@@ -401,17 +477,25 @@ impl World<'_> {
         let Some(group) = self.processes.group(run) else {
             return;
         };
-        let lent = |terminal: &mut Terminal| terminal.lend(group);
-        if self.terminal.as_mut().is_some_and(lent) {
+        let Some(terminal) = &mut self.terminal else {
+            return self.reporter.no_terminal();
+        };
+        if terminal.is_to_lend() {
+            // Before the first key can reach COMMAND.
+            self.processes.attend(run, group, self.patience);
+        }
+        if terminal.lend(group) {
             self.lent_to = Some(run);
             self.processes.resume(run);
-        } else if self.terminal.is_none() {
-            self.reporter.no_terminal();
+        } else if terminal.front() == Front::Gone {
+            // It would wait for ever; so it finds out by itself.
+            self.processes.resume(run);
         }
     }
 
     /// Stops all runs and rwatch, until a shell wakes them; how long that took.
     fn suspend(&mut self) -> Event {
+        self.look_at_terminal();
         self.processes.suspend();
         let lent = self.terminal.as_ref().is_some_and(Terminal::is_lent);
         if let Some(terminal) = &mut self.terminal {

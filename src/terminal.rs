@@ -5,14 +5,20 @@
 //! "job control"); that is how it asks. Then its group becomes the foreground group and goes on.
 //! The terminal comes back when the run is over, in the modes in which it was found.
 //!
+//! A program that ignores SIGTTOU can make itself the foreground group without asking, as `tini -s`
+//! does for its child. Nobody is told of that, so it is looked for when it matters: when the run is
+//! over, and when something is typed that is not for us. What was taken then counts as lent.
+//!
 //! All of this is done only if rwatch was in the foreground when it started: a job in the
 //! background has no terminal to lend.
 
+mod edges;
+
 use std::fs::File;
 use std::io::{self, PipeReader, PipeWriter, Read as _, Write as _};
-use std::os::fd::AsFd as _;
+use std::os::fd::AsFd;
 use std::os::unix::fs::OpenOptionsExt as _;
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -21,12 +27,13 @@ use crossterm::cursor::Show;
 use crossterm::style::ResetColor;
 use crossterm::terminal::LeaveAlternateScreen;
 use nix::errno::Errno;
-use nix::libc::O_NOCTTY;
+use nix::libc::{O_NOCTTY, O_NONBLOCK};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{SigSet, SigmaskHow, Signal, killpg};
-use nix::sys::termios::{SetArg, Termios, tcgetattr, tcsetattr};
+use nix::sys::termios::{LocalFlags, SetArg, Termios, tcgetattr, tcsetattr};
 use nix::unistd::{Pid, getpgrp, tcgetpgrp, tcsetpgrp};
 
+use self::edges::Edges;
 use crate::event::{Event, Key};
 
 /// How often a rwatch that was sent to the background, where it was asked for the terminal, looks
@@ -35,7 +42,8 @@ const FRONT_EVERY: Duration = Duration::from_millis(300);
 
 /// The terminal that rwatch was started from, in the foreground.
 pub struct Terminal {
-    tty: File,
+    /// Opened for us alone, so that it can be non-blocking; COMMAND's input is not.
+    tty: Arc<File>,
     /// In which modes it was found.
     modes: Termios,
     /// Who has it, if it is lent.
@@ -50,6 +58,27 @@ struct Loan {
     modes: Option<Termios>,
 }
 
+/// Who is in the foreground of the terminal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Front {
+    /// We are.
+    Ours,
+    /// This group, which lives.
+    Theirs(Pid),
+    /// A group of which nobody is left: what is typed reaches nobody.
+    Dead,
+    /// There is no terminal any more.
+    Gone,
+}
+
+/// What is heard from the terminal.
+pub enum Heard {
+    /// Something to decide on.
+    Event(Event),
+    /// Somebody typed, and the terminal is not ours: it is to be found out whose it is.
+    NotOurs,
+}
+
 /// Whether standard error is the terminal that rwatch is in the foreground of.
 pub fn is_in_foreground() -> bool {
     tcgetpgrp(io::stderr()) == Ok(getpgrp())
@@ -58,19 +87,23 @@ pub fn is_in_foreground() -> bool {
 impl Terminal {
     /// The controlling terminal, if rwatch is in its foreground. Lines that are typed become keys
     /// if standard input is a terminal.
-    pub fn open(send: impl Fn(Event) + Send + 'static) -> Option<Self> {
+    pub fn open(send: impl Fn(Heard) + Send + 'static) -> Option<Self> {
         let tty = File::options()
             .read(true)
             .write(true)
-            .custom_flags(O_NOCTTY)
+            .custom_flags(O_NOCTTY | O_NONBLOCK)
             .open("/dev/tty")
             .ok()?;
         if tcgetpgrp(&tty) != Ok(getpgrp()) {
             return None;
         }
+        let tty = Arc::new(tty);
         let modes = tcgetattr(&tty).ok()?;
         // Standard input may be another terminal, of which we know nothing.
-        let keys = (tcgetpgrp(io::stdin()) == Ok(getpgrp())).then(|| Keys::listen(send).ok());
+        let keys = (tcgetpgrp(io::stdin()) == Ok(getpgrp())).then(|| {
+            let editing = modes.local_flags & (LocalFlags::ICANON | LocalFlags::ECHO);
+            Keys::listen(Arc::clone(&tty), editing | LocalFlags::ICANON, send).ok()
+        });
         Some(Self {
             tty,
             modes,
@@ -84,17 +117,18 @@ impl Terminal {
         self.lent.is_some()
     }
 
+    /// Who is in the foreground.
+    pub fn front(&self) -> Front {
+        front(&self.tty)
+    }
+
     /// Makes `group` the foreground group. False: it is not ours to lend.
     pub fn lend(&mut self, group: Pid) -> bool {
-        if !self.is_ours() {
-            if let Some(keys) = &self.keys {
-                keys.give_to(Whose::AnotherJobs);
-            }
+        if !self.is_to_lend() {
+            self.give_keys_to(Whose::AnotherJobs);
             return false;
         }
-        if let Some(keys) = &self.keys {
-            keys.give_to(Whose::Commands);
-        }
+        self.give_keys_to(Whose::Commands);
         let modes = self.lent.take().and_then(|loan| loan.modes);
         undisturbed(|| {
             if let Some(modes) = &modes {
@@ -106,24 +140,45 @@ impl Terminal {
         true
     }
 
-    /// Takes the terminal back, if it is lent, and makes it what it was. In the background it is
-    /// the shell's, which has done so.
+    /// Takes in that COMMAND's `group` has taken the terminal without asking.
+    pub fn is_taken_by(&mut self, group: Pid) {
+        self.lent = Some(Loan { group, modes: None });
+        self.give_keys_to(Whose::Commands);
+    }
+
+    /// Takes in that another job has the terminal.
+    pub fn is_elsewhere(&mut self) {
+        if let Some(keys) = &self.keys {
+            keys.turn.lose();
+        }
+    }
+
+    /// Takes the terminal back, if it is lent, or whoever took it is dead, and makes it what it was.
+    /// In the background it is the shell's, which has done so.
     pub fn take_back(&mut self) {
-        if self.lent.is_some() {
-            if self.is_ours() {
-                self.restore();
-            }
-            self.lent = None;
-            self.resume_keys();
+        let is_lent = self.lent.is_some();
+        if (is_lent && self.is_to_lend()) || (!is_lent && self.front() == Front::Dead) {
+            self.restore();
+        } else if !is_lent {
+            return;
+        }
+        self.lent = None;
+        self.give_keys_to(Whose::Ours);
+    }
+
+    /// Gives the terminal back to whom it is lent, if somebody else took it, who is dead.
+    pub fn renew(&mut self) {
+        if let Some(Loan { group, .. }) = self.lent
+            && self.front() == Front::Dead
+        {
+            self.lend(group);
         }
     }
 
     /// Takes the terminal back for as long as everybody is stopped.
     pub fn suspend(&mut self) {
-        if let Some(keys) = &self.keys {
-            keys.give_to(Whose::Commands);
-        }
-        if self.lent.is_some() && self.is_ours() {
+        self.give_keys_to(Whose::Commands);
+        if self.lent.is_some() && self.is_to_lend() {
             let modes = tcgetattr(&self.tty).ok();
             self.restore();
             if let Some(loan) = &mut self.lent {
@@ -139,18 +194,23 @@ impl Terminal {
                 let group = loan.group;
                 self.lend(group);
             }
-            None => self.resume_keys(),
+            None => {
+                self.give_keys_to(Whose::Ours);
+                if matches!(self.front(), Front::Theirs(_)) {
+                    self.is_elsewhere();
+                }
+            }
         }
     }
 
     /// Whether the terminal is for us to lend: in the background somebody else has it.
-    fn is_ours(&self) -> bool {
-        let ours = getpgrp();
-        let lent = self.lent.as_ref().map(|loan| loan.group);
-        // COMMAND may have made groups of its own; when they are dead nobody has the terminal.
-        let is_dead = |group| killpg(group, None) == Err(Errno::ESRCH);
-        tcgetpgrp(&self.tty)
-            .is_ok_and(|front| front == ours || Some(front) == lent || is_dead(front))
+    pub fn is_to_lend(&self) -> bool {
+        match self.front() {
+            // COMMAND may have made groups of its own; when they are dead nobody has the terminal.
+            Front::Ours | Front::Dead => true,
+            Front::Theirs(front) => self.lent.as_ref().is_some_and(|loan| loan.group == front),
+            Front::Gone => false,
+        }
     }
 
     fn restore(&self) {
@@ -171,14 +231,14 @@ impl Terminal {
             // Not if Ctrl-S has stopped it.
             let mut fds = [PollFd::new(self.tty.as_fd(), PollFlags::POLLOUT)];
             if poll(&mut fds, PollTimeout::ZERO) == Ok(1) {
-                let _ = (&self.tty).write_all(sane.as_bytes());
+                let _ = (&*self.tty).write_all(sane.as_bytes());
             }
         });
     }
 
-    fn resume_keys(&self) {
+    fn give_keys_to(&self, whose: Whose) {
         if let Some(keys) = &self.keys {
-            keys.give_to(Whose::Ours);
+            keys.give_to(whose);
         }
     }
 }
@@ -199,7 +259,17 @@ fn undisturbed(work: impl FnOnce()) {
     }
 }
 
-/// The thread that reads lines from standard input, as long as they are for us.
+/// Who is in the foreground of `tty`.
+fn front(tty: impl AsFd) -> Front {
+    match tcgetpgrp(tty) {
+        Ok(group) if group == getpgrp() => Front::Ours,
+        Ok(group) if killpg(group, None) == Err(Errno::ESRCH) => Front::Dead,
+        Ok(group) => Front::Theirs(group),
+        Err(_) => Front::Gone,
+    }
+}
+
+/// The thread that reads lines from the terminal, as long as they are for us.
 struct Keys {
     turn: Arc<Turn>,
     wake: PipeWriter,
@@ -207,8 +277,15 @@ struct Keys {
 
 /// Whose turn it is to read lines.
 struct Turn {
-    whose: Mutex<Whose>,
+    state: Mutex<TurnState>,
     changed: Condvar,
+}
+
+#[derive(Clone, Copy)]
+struct TurnState {
+    whose: Whose,
+    /// Whether another job was seen to have the terminal: then its end is not meant for us.
+    away: bool,
 }
 
 /// Whom lines are for.
@@ -217,14 +294,22 @@ enum Whose {
     Ours,
     /// COMMAND has the terminal.
     Commands,
-    /// We are in the background.
+    /// We are in the background, and COMMAND has asked for the terminal.
     AnotherJobs,
 }
 
 impl Keys {
-    fn listen(send: impl Fn(Event) + Send + 'static) -> io::Result<Self> {
+    /// Listens to `tty` as long as it is edited like this.
+    fn listen(
+        tty: Arc<File>,
+        editing: LocalFlags,
+        send: impl Fn(Heard) + Send + 'static,
+    ) -> io::Result<Self> {
         let turn = Arc::new(Turn {
-            whose: Mutex::new(Whose::Ours),
+            state: Mutex::new(TurnState {
+                whose: Whose::Ours,
+                away: false,
+            }),
             changed: Condvar::new(),
         });
         let (woken, wake) = io::pipe()?;
@@ -234,91 +319,153 @@ impl Keys {
             .spawn(move || {
                 // In the background it fails then, and does not stop us.
                 let _ = SigSet::from(Signal::SIGTTIN).thread_block();
-                loop {
-                    if theirs.wait() {
-                        // Perhaps COMMAND asked for the terminal when it was not to be had.
-                        send(Event::Resumed);
-                    }
-                    match next_line(&woken) {
-                        Line::Typed(line) => {
-                            if let Some(key) = key(&line) {
-                                send(Event::Pressed(key));
-                            }
-                        }
-                        Line::Paused => {}
-                        Line::NotOurs => theirs.lose(),
-                        Line::HungUp => return send(Event::Asked(Signal::SIGHUP, Instant::now())),
-                    }
-                }
+                read_keys(&tty, editing, &theirs, &woken, send);
             })?;
         Ok(Self { turn, wake })
     }
 
     fn give_to(&self, whose: Whose) {
         self.turn.set(whose);
-        if whose != Whose::Ours {
-            let _ = (&self.wake).write_all(b".");
-        }
+        // It is looked anew what there is to read, and whether to read it.
+        let _ = (&self.wake).write_all(b".");
     }
 }
 
-impl Turn {
-    fn set(&self, whose: Whose) {
-        *self.whose.lock().unwrap_or_else(PoisonError::into_inner) = whose;
-        self.changed.notify_one();
-    }
-
-    /// Takes in that another job has the terminal, unless COMMAND has got it meanwhile.
-    fn lose(&self) {
-        let mut whose = self.whose.lock().unwrap_or_else(PoisonError::into_inner);
-        if *whose == Whose::Ours {
-            *whose = Whose::AnotherJobs;
+/// Reads until the terminal is gone.
+fn read_keys(
+    tty: &File,
+    editing: LocalFlags,
+    turn: &Turn,
+    woken: &PipeReader,
+    send: impl Fn(Heard),
+) {
+    let mut edges = Edges::default();
+    // Which group was reported as the one that has the terminal.
+    let mut reported = None;
+    loop {
+        match turn.wait(tty) {
+            Wait::Over => {}
+            Wait::Regained => send(Heard::Event(Event::Resumed)),
+            // It is waited for in vain.
+            Wait::Gone => return send(Heard::Event(Event::Resumed)),
         }
-    }
-
-    /// Waits until lines are for us; whether we came from the background.
-    ///
-    /// A shell that brings a running job to the foreground sends no signal: that is looked for.
-    fn wait(&self) -> bool {
-        let mut whose = self.whose.lock().unwrap_or_else(PoisonError::into_inner);
-        loop {
-            match *whose {
-                Whose::Ours => return false,
-                Whose::Commands => {
-                    let wait = self.changed.wait(whose);
-                    whose = wait.unwrap_or_else(PoisonError::into_inner);
+        match next_line(tty, editing, woken) {
+            Line::Typed(line) => {
+                reported = None;
+                turn.regain();
+                if let Some(key) = key(&line) {
+                    send(Heard::Event(Event::Pressed(key)));
                 }
-                Whose::AnotherJobs if is_in_background() => {
-                    let wait = self.changed.wait_timeout(whose, FRONT_EVERY);
-                    (whose, _) = wait.unwrap_or_else(PoisonError::into_inner);
+            }
+            Line::Paused => reported = None,
+            Line::NotOurs(front) => {
+                if reported.replace(front) != Some(front) {
+                    send(Heard::NotOurs);
                 }
-                Whose::AnotherJobs => {
-                    *whose = Whose::Ours;
-                    return true;
+                edges.wait(tty, woken);
+            }
+            Line::NotForUs => edges.wait(tty, woken),
+            Line::HungUp => {
+                // Whoever closed the terminal of another job wants nothing of us. A shell that
+                // does sends a real SIGHUP, unless we are disowned.
+                if !turn.is_away() {
+                    send(Heard::Event(Event::Asked(Signal::SIGHUP, Instant::now())));
                 }
+                return;
             }
         }
     }
 }
 
-/// Whether somebody else has the terminal; not, if there is no terminal any more.
-fn is_in_background() -> bool {
-    tcgetpgrp(io::stdin()).is_ok_and(|front| front != getpgrp())
+impl Turn {
+    fn lock(&self) -> MutexGuard<'_, TurnState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn set(&self, whose: Whose) {
+        let mut state = self.lock();
+        state.whose = whose;
+        // Of one that COMMAND cannot have, somebody else has.
+        state.away = whose == Whose::AnotherJobs;
+        self.changed.notify_one();
+    }
+
+    /// Takes in that another job has the terminal, unless COMMAND has got it meanwhile.
+    fn lose(&self) {
+        let mut state = self.lock();
+        state.away |= state.whose == Whose::Ours;
+    }
+
+    /// Takes in that no other job has the terminal.
+    fn regain(&self) {
+        self.lock().away = false;
+    }
+
+    fn is_away(&self) -> bool {
+        self.lock().away
+    }
+
+    /// Waits until lines are for us. If COMMAND has asked for the terminal in vain: until we have it
+    /// to give, or it is gone.
+    ///
+    /// A shell that brings a running job to the foreground sends no signal: that is looked for.
+    fn wait(&self, tty: &File) -> Wait {
+        let mut state = self.lock();
+        loop {
+            match state.whose {
+                Whose::Ours => return Wait::Over,
+                Whose::Commands => {
+                    let wait = self.changed.wait(state);
+                    state = wait.unwrap_or_else(PoisonError::into_inner);
+                }
+                Whose::AnotherJobs => match front(tty) {
+                    Front::Theirs(_) => {
+                        let wait = self.changed.wait_timeout(state, FRONT_EVERY);
+                        (state, _) = wait.unwrap_or_else(PoisonError::into_inner);
+                    }
+                    Front::Gone => return Wait::Gone,
+                    Front::Ours | Front::Dead => {
+                        *state = TurnState {
+                            whose: Whose::Ours,
+                            away: false,
+                        };
+                        return Wait::Regained;
+                    }
+                },
+            }
+        }
+    }
 }
 
-/// What came from standard input.
+/// How a wait for our turn ended.
+enum Wait {
+    /// It is our turn.
+    Over,
+    /// So it is, and COMMAND can have the terminal that it asked for.
+    Regained,
+    /// There is no terminal any more.
+    Gone,
+}
+
+/// What came from the terminal.
 enum Line {
     Typed(String),
     /// Somebody paused us.
     Paused,
     /// Somebody else has the terminal.
-    NotOurs,
+    NotOurs(Front),
+    /// Somebody of our own job reads keys.
+    NotForUs,
     /// There is no terminal any more.
     HungUp,
 }
 
 /// Waits for a line. It is there as a whole, or not at all: the terminal itself edits it.
-fn next_line(mut woken: &PipeReader) -> Line {
+///
+/// Whoever reads keys, or a password, has turned that off (termios(3)): a pager in the same pipeline,
+/// which waits for the same terminal. What is typed then is not for us.
+fn next_line(tty: &File, editing: LocalFlags, mut woken: &PipeReader) -> Line {
+    // Not `tty`, which is /dev/tty: macOS cannot poll that.
     let stdin = io::stdin();
     let mut fds = [
         PollFd::new(stdin.as_fd(), PollFlags::POLLIN),
@@ -335,17 +482,22 @@ fn next_line(mut woken: &PipeReader) -> Line {
     if typed.contains(PollFlags::POLLHUP) {
         return Line::HungUp;
     }
-    match tcgetpgrp(&stdin) {
-        Ok(front) if front == getpgrp() => {}
-        Ok(_) => return Line::NotOurs,
+    match front(tty) {
+        Front::Ours => {}
+        Front::Gone => return Line::HungUp,
+        front => return Line::NotOurs(front),
+    }
+    match tcgetattr(tty) {
+        Ok(now) if now.local_flags.contains(editing) => {}
+        Ok(_) => return Line::NotForUs,
         Err(_) => return Line::HungUp,
     }
     // Not through the buffer of `Stdin`: what is behind the line may be for COMMAND.
     let mut line = [0; 256];
-    match nix::unistd::read(&stdin, &mut line) {
+    match nix::unistd::read(tty, &mut line) {
         Ok(length) => Line::Typed(String::from_utf8_lossy(&line[..length]).into_owned()),
-        Err(Errno::EINTR) => Line::Paused,
-        Err(_) => Line::NotOurs,
+        // EAGAIN: somebody else was faster.
+        Err(_) => Line::Paused,
     }
 }
 

@@ -1,8 +1,12 @@
 //! Types into rwatch and COMMAND on real terminals: who has the terminal when, what its keys do
 //! to whom, and how it is left behind.
 
+mod ctrl_c;
+mod jobs;
 mod notices;
+mod pager;
 mod pty;
+mod taken;
 
 use std::thread;
 use std::time::Duration;

@@ -30,6 +30,10 @@ pub(super) const CTRL_D: &str = "\x04";
 pub(super) const CTRL_Z: &str = "\x1a";
 pub(super) const CTRL_BACKSLASH: &str = "\x1c";
 
+/// Without line editing the terminal's modes are those that we find.
+pub(super) const BASH: [&str; 5] = ["bash", "--norc", "--noprofile", "--noediting", "-i"];
+pub(super) const ZSH: [&str; 6] = ["zsh", "-f", "+Z", "+o", "promptsp", "-i"];
+
 /// Runs the rest of its words as a script does, without job control, and says how they ended. It
 /// stays, because the kernel resets a terminal whose session has lost its leader.
 const SCRIPT: &str = "trap : INT; \"$@\"; echo \"ended $?\"; read -r line";
@@ -71,6 +75,11 @@ impl Terminal {
 
     /// Runs a shell with job control, which knows `rwatch`, `child` and `$SIDE`.
     pub(super) fn shell(sandbox: Sandbox) -> Self {
+        Self::shell_of(sandbox, &BASH)
+    }
+
+    /// Runs this shell with job control.
+    pub(super) fn shell_of(sandbox: Sandbox, words: &[&str]) -> Self {
         let rwatch = PathBuf::from(env!("CARGO_BIN_EXE_rwatch"));
         let child = PathBuf::from(child());
         let ours = [rwatch, child].map(|file| file.parent().expect("a file").to_owned());
@@ -82,9 +91,7 @@ impl Terminal {
             .env("PATH", &path)
             .env("SIDE", side.trim_end_matches('/'))
             .env("PS1", PROMPT);
-        // Without line editing the terminal's modes are those that we find.
-        let bash = ["bash", "--norc", "--noprofile", "--noediting", "-i"];
-        let mut shell = Self::start(sandbox, bash.map(OsString::from));
+        let mut shell = Self::start(sandbox, words.iter().map(OsString::from));
         shell.sees(PROMPT);
         shell
     }
