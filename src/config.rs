@@ -116,7 +116,7 @@ impl Config {
             explain: explain.map(|path| placed(&env.dir.join(path), &env.dir)),
             policy: policy(&args, watch.is_some()),
             style: style(&args, env),
-            programs: programs(args, env),
+            programs: programs(args),
             watch,
         })
     }
@@ -216,11 +216,11 @@ fn file_behind(stream: &impl AsFd) -> Option<(u64, u64)> {
     identity(&file.metadata().ok()?)
 }
 
-fn programs(args: Args, here: &Env) -> Programs {
+fn programs(args: Args) -> Programs {
     let by_shell = |string| vec!["sh".into(), "-c".into(), string];
     let words = args.exec.map_or(args.command, by_shell);
-    let env_files = args.env_file.iter().map(|file| here.dir.join(file));
-    let env_files: Vec<_> = env_files.collect();
+    // As they were typed: the current directory may be renamed.
+    let env_files = args.env_file;
     let variables = args.env.into_iter();
     let env: Vec<_> = variables
         .map(|Variable(name, value)| (name, value))

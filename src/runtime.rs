@@ -17,10 +17,10 @@ use crate::journal::{Journal, Start, Target};
 use crate::policy::StopPolicy;
 use crate::process::{Given, News, Processes, Read, Reading, Started};
 use crate::reporter::Reporter;
-use crate::signals;
+use crate::signals::{self, Beside};
 use crate::supervisor::{Action, Outcome, Supervisor};
 use crate::terminal::{Front, Heard, Terminal};
-use crate::watch::{Report, Watch};
+use crate::watch::{Report, Watch, mount_table};
 
 /// How often it is looked whether time passes, in the middle of a stop.
 const TICK: Duration = Duration::from_millis(250);
@@ -39,6 +39,8 @@ enum Fact {
     NotOurs,
     /// Something to tell the user.
     Note(Note),
+    /// Something was mounted or unmounted somewhere.
+    Mounted,
     /// A notification could not be shown.
     Unshown,
     /// Nobody can be told any more what happens.
@@ -62,7 +64,13 @@ pub fn run(mut config: Config, reporter: &Reporter) -> anyhow::Result<Outcome> {
     let (blocked, ignored) = signals::given();
     let given = Given { blocked, ignored };
     // Signals first: nothing must be left behind, whenever one comes.
-    signals::listen(sender(&facts, Fact::Event)).context("cannot listen for signals")?;
+    let mounts = config.watch.as_ref().and_then(|_| mount_table());
+    let told = sender(&facts, |()| Fact::Mounted);
+    let mounts = mounts.map(|file| Beside {
+        file,
+        tell: Box::new(move || told(())),
+    });
+    signals::listen(sender(&facts, Fact::Event), mounts).context("cannot listen for signals")?;
     reporter
         .notify(sender(&facts, |()| Fact::Unshown))
         .context("cannot start a thread for --notify")?;
@@ -144,6 +152,12 @@ fn live(
             Ok(Fact::Note(note)) => {
                 reporter.note(&note);
                 world.journal.note(&note);
+                continue;
+            }
+            Ok(Fact::Mounted) => {
+                if let Some(watch) = &world.watch {
+                    watch.mounts_changed();
+                }
                 continue;
             }
             Ok(Fact::Unheard(error)) => {

@@ -3,18 +3,23 @@
 //! A signal that rwatch was given as ignored stays ignored, here and in COMMAND: that is how
 //! nohup works, and how a shell starts a background job.
 
+use std::fs::File;
 use std::io;
 use std::mem::MaybeUninit;
+use std::os::fd::AsFd as _;
+use std::os::unix::net::UnixStream;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Instant;
 
 use nix::libc;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{
     SaFlags, SigAction, SigHandler, SigSet, SigmaskHow, Signal, kill, raise, sigaction,
 };
 use nix::unistd::Pid;
-use signal_hook::iterator::Signals;
+use signal_hook::iterator::backend::SignalDelivery;
+use signal_hook::iterator::exfiltrator::SignalOnly;
 
 use crate::event::Event;
 
@@ -28,9 +33,18 @@ const RELAYED: [Signal; 4] = [
     Signal::SIGWINCH,
 ];
 
+/// A file that poll(2) says `POLLPRI` of when there is news, and whom to tell. It is waited for beside
+/// the signals, which saves a thread of its own.
+pub struct Beside {
+    /// The file.
+    pub file: File,
+    /// Called when there is news.
+    pub tell: Box<dyn Fn() + Send>,
+}
+
 /// Turns signals into events from now on. One that comes meanwhile waits until there is a thread
 /// that takes it: for a moment signal-hook-registry has its handler set and nothing to call in it.
-pub fn listen(send: impl Fn(Event) + Send + 'static) -> io::Result<()> {
+pub fn listen(send: impl Fn(Event) + Send + 'static, mut beside: Option<Beside>) -> io::Result<()> {
     let wanted = ASKING
         .into_iter()
         .chain(RELAYED)
@@ -39,27 +53,51 @@ pub fn listen(send: impl Fn(Event) + Send + 'static) -> io::Result<()> {
     // Children of somebody who ignores it leave no trace (wait(2)).
     let wanted = wanted.chain(is_ignored(Signal::SIGCHLD).then_some(Signal::SIGCHLD));
     let before = SigSet::all().thread_swap_mask(SigmaskHow::SIG_BLOCK)?;
-    let mut signals = Signals::new(wanted.map(|signal| signal as libc::c_int))?;
+    let wanted = wanted.map(|signal| signal as libc::c_int);
+    let (read, write) = UnixStream::pair()?;
+    let mut signals = SignalDelivery::with_pipe(read, write, SignalOnly, wanted)?;
     thread::Builder::new()
         .name("signals".to_owned())
         .spawn(move || {
             // Also if whoever started us had blocked them: then COMMAND is to have them blocked, but
             // we are not to be deaf.
             let _ = SigSet::all().thread_unblock();
-            for number in signals.forever() {
-                match Signal::try_from(number) {
-                    Ok(signal) if ASKING.contains(&signal) => {
-                        send(Event::Asked(signal, Instant::now()));
+            loop {
+                wait(signals.get_read(), &mut beside);
+                for number in signals.pending() {
+                    match Signal::try_from(number) {
+                        Ok(signal) if ASKING.contains(&signal) => {
+                            send(Event::Asked(signal, Instant::now()))
+                        }
+                        Ok(Signal::SIGTSTP) => send(Event::Suspended),
+                        Ok(Signal::SIGCONT) => send(Event::Resumed),
+                        Ok(Signal::SIGCHLD) | Err(_) => {}
+                        Ok(signal) => send(Event::Relayed(signal)),
                     }
-                    Ok(Signal::SIGTSTP) => send(Event::Suspended),
-                    Ok(Signal::SIGCONT) => send(Event::Resumed),
-                    Ok(Signal::SIGCHLD) | Err(_) => {}
-                    Ok(signal) => send(Event::Relayed(signal)),
                 }
             }
         })?;
     before.thread_set_mask()?;
     Ok(())
+}
+
+/// Waits for a signal, or for news of the other file, which is told.
+fn wait(signals: &UnixStream, beside: &mut Option<Beside>) {
+    let mut fds = vec![PollFd::new(signals.as_fd(), PollFlags::POLLIN)];
+    let other = beside.as_ref().map(|beside| beside.file.as_fd());
+    fds.extend(other.map(|fd| PollFd::new(fd, PollFlags::POLLPRI)));
+    if poll(&mut fds, PollTimeout::NONE).is_err() {
+        // EINTR: the signal is there.
+        return;
+    }
+    let news = fds.get(1).and_then(PollFd::revents);
+    let news = news.unwrap_or(PollFlags::empty());
+    match beside {
+        Some(Beside { tell, .. }) if news.contains(PollFlags::POLLPRI) => tell(),
+        // It cannot be waited for.
+        Some(_) if !news.is_empty() => *beside = None,
+        _ => {}
+    }
 }
 
 /// Dies of `signal` as if it had never been caught, so that the shell knows: a script stops at a

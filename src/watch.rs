@@ -18,6 +18,7 @@ mod git_config;
 pub mod globs;
 mod linked;
 mod links;
+mod mounts;
 mod observer;
 mod poll;
 mod recent;
@@ -39,6 +40,7 @@ use notify::{Config, ErrorKind, RecommendedWatcher, Watcher as _};
 pub use self::filter::{FilterSpec, Root};
 pub use self::git_config::GitHome;
 pub use self::globs::Pattern;
+pub use self::mounts::table as mount_table;
 use self::observer::{Message, Observer};
 use crate::event::{Event, Note};
 
@@ -111,6 +113,11 @@ impl Watch {
     /// Waits for this file to become executable, which is a change then; or no more for any.
     pub fn await_executable(&self, file: Option<PathBuf>) {
         let _ = self.messages.send(Message::Await(file));
+    }
+
+    /// Takes in that the [table of mounts](mount_table) has changed.
+    pub fn mounts_changed(&self) {
+        let _ = self.messages.send(Message::Mounted);
     }
 }
 

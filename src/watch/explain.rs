@@ -28,6 +28,7 @@ impl WatchSpec {
             filter: Filter::new(self.filter, self.base.clone()),
             base: self.base,
         };
+        inquiry.filter.look_at_mounts();
         let answer = inquiry.answer(path);
         let (restarts, words) = match &answer {
             Answer::Yes(why) => (true, format!("yes, {why}")),

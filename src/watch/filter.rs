@@ -16,6 +16,8 @@ use ignore::gitignore::{Gitignore, GitignoreBuilder};
 use super::excludes::Excludes;
 use super::git_config::GitHome;
 use super::globs::Pattern;
+use super::mounts::Mounts;
+use super::observer::moved::moved;
 use super::{built_in, git, wildmatch};
 
 /// What was asked to be watched, and what of it was not.
@@ -106,6 +108,8 @@ pub enum Rule {
     Extension,
     /// It is under no watched root.
     Outside,
+    /// The kernel makes up what is in it, as on this file system.
+    Kernel(&'static str),
     /// Standard output or error goes there: what is said about a change would be a change.
     Output,
     /// It is a socket, a FIFO or a device: nobody saves one.
@@ -127,6 +131,11 @@ impl Rule {
             Self::BuiltIn(pattern) => format!("`{pattern}` of the built-in list"),
             Self::Extension => "--ext does not list its ending".to_owned(),
             Self::Outside => "it is under no watched path".to_owned(),
+            Self::Kernel(fs) => {
+                format!(
+                    "it is a {fs} file system, made up by the kernel, and --watch does not name it"
+                )
+            }
             Self::Output => "the output goes there".to_owned(),
             Self::Special => "a socket, a FIFO or a device is no file that is saved".to_owned(),
         }
@@ -158,6 +167,9 @@ fn lines_of(file: &Path) -> Vec<Vec<u8>> {
 pub struct Filter {
     spec: FilterSpec,
     base: PathBuf,
+    /// What the current directory was called when the patterns of `--ignore` were read, if it is called
+    /// otherwise now.
+    typed: Option<PathBuf>,
     /// The rules of `.ignore` files, by the directory that they stand in.
     plain: HashMap<PathBuf, Gitignore>,
     /// The same for `.gitignore` files.
@@ -168,6 +180,8 @@ pub struct Filter {
     above: HashMap<PathBuf, PathBuf>,
     /// What the user has git ignore everywhere.
     excludes: Excludes,
+    /// What is mounted there.
+    mounts: Mounts,
 }
 
 /// The names of ignore files, those that win first.
@@ -180,10 +194,12 @@ impl Filter {
             excludes: Excludes::new(spec.git.clone()),
             spec,
             base,
+            typed: None,
             plain: HashMap::new(),
             git: HashMap::new(),
             exclude: HashMap::new(),
             above: HashMap::new(),
+            mounts: Mounts::default(),
         };
         for root in filter.spec.roots.clone() {
             filter.load_above(&root.path);
@@ -196,9 +212,38 @@ impl Filter {
         &self.spec.roots
     }
 
+    /// What is mounted at what is watched, above it and below it, as of the last look.
+    pub(super) fn mounts(&self) -> &Mounts {
+        &self.mounts
+    }
+
+    /// Looks what is mounted; where it is something else than the last time.
+    pub(super) fn look_at_mounts(&mut self) -> Vec<PathBuf> {
+        self.mounts.refresh(&self.spec.roots)
+    }
+
     /// The current directory: what `--ignore` and printed paths are relative to.
     pub fn base(&self) -> &Path {
         &self.base
+    }
+
+    /// Takes in that what was at `from`, the current directory among it, is at `to`. The rules of the
+    /// directories there are to be read anew.
+    pub(super) fn follow(&mut self, from: &Path, to: &Path) {
+        self.unload(from);
+        let base = moved(&self.base, from, to);
+        let was = base.map(|base| std::mem::replace(&mut self.base, base));
+        self.typed = self.typed.take().or(was);
+        for root in &mut self.spec.roots {
+            if let Some(path) = moved(&root.path, from, to) {
+                root.path = path;
+            }
+        }
+        for root in self.spec.roots.clone() {
+            self.load_above(&root.path);
+        }
+        // By the new paths.
+        self.look_at_mounts();
     }
 
     /// Whether `path` counts, if the directory that it is in does.
@@ -342,6 +387,9 @@ impl Filter {
     /// that re-includes a directory does not speak for what is in it.
     fn flag(&self, path: &Path, is_dir: bool) -> Match<&ignore::gitignore::Glob> {
         let flags = self.spec.flags.iter().filter(|flags| !flags.is_empty());
+        let typed = self.typed.as_deref();
+        let typed = typed.and_then(|typed| moved(path, &self.base, typed));
+        let path = typed.as_deref().unwrap_or(path);
         flags
             .map(|flags| flag(flags, path, is_dir))
             .find(|found| !found.is_none())
@@ -422,6 +470,12 @@ impl Within<'_> {
         }
         if !self.is_covered && !spec.roots.iter().any(|root| root.covers(path, is_dir)) {
             return ignored(Rule::Outside);
+        }
+        if is_dir
+            && !flag.is_whitelist()
+            && let Some(fs) = filter.mounts.kernel_fs(path)
+        {
+            return ignored(Rule::Kernel(fs));
         }
         let name = path.file_name().unwrap_or_default().as_bytes();
         if spec.ignores && !flag.is_whitelist() {

@@ -27,10 +27,13 @@ use super::git;
 use super::poll::ANOTHER;
 use super::recent::Recent;
 use super::roots::Roots;
-use super::tree::{FEW, Problem, Tree, Why, now};
+use super::tree::{FEW, Problem, Tree, Why, files, now};
 use super::{Report, WatchSpec};
 use crate::event::{Activity, Change, ChangeKind, Changes, Event, Hold, Note};
 use crate::text::reason;
+
+mod mounted;
+pub(super) mod moved;
 
 /// COMMAND starts at the latest when so much time has been spent on watches, if there are more than
 /// [`FEW`] files: what is said at the start of a small tree has the same order on a busy machine, too.
@@ -63,6 +66,8 @@ pub(super) enum Message {
     Collect { order: bool },
     /// By the loop: that the mode of this file is what keeps COMMAND from being started.
     Await(Option<PathBuf>),
+    /// By the loop: that something was mounted or unmounted somewhere.
+    Mounted,
 }
 
 /// The watching thread.
@@ -79,6 +84,9 @@ pub(super) struct Observer<R> {
     locks: HashMap<PathBuf, Option<PathBuf>>,
     batch: Batch,
     burst: Burst,
+    moves: moved::Moves,
+    /// What a directory told last of a file that is watched itself.
+    told: Option<(PathBuf, EventKind)>,
     fold: Option<Fold>,
     /// Events that are still to be folded, and when to do it.
     unfolded: Vec<notify::Event>,
@@ -151,6 +159,8 @@ impl<R: Fn(Report)> Observer<R> {
             locks: HashMap::new(),
             batch: Batch::default(),
             burst: Burst::default(),
+            moves: moved::Moves::default(),
+            told: None,
             fold: None,
             unfolded: Vec::new(),
             fold_at: None,
@@ -187,6 +197,7 @@ impl<R: Fn(Report)> Observer<R> {
                     // What was done before this was said is told by nobody any more.
                     self.look_at_mode();
                 }
+                Message::Mounted => self.mounts_changed(),
             }
         }
     }
@@ -202,6 +213,14 @@ impl<R: Fn(Report)> Observer<R> {
                 Err(TryRecvError::Empty) => {}
             }
             self.flush();
+            if self.has_strays() {
+                self.find_strays();
+                continue;
+            }
+            if self.tree.lacks_files() {
+                self.watch_files(true);
+                continue;
+            }
             if self.follow_links() {
                 continue;
             }
@@ -247,6 +266,8 @@ impl<R: Fn(Report)> Observer<R> {
 
     /// Watches the roots for the first time.
     fn set_up(&mut self) -> anyhow::Result<()> {
+        self.remember_here();
+        self.filter.look_at_mounts();
         for root in self.filter.roots() {
             let there = fs::metadata(&root.path).and_then(|meta| {
                 // COMMAND is not to start, and be ended for it.
@@ -271,6 +292,7 @@ impl<R: Fn(Report)> Observer<R> {
                 _ => self.note_problem(problem),
             }
         }
+        self.watch_files(since.is_some());
         self.find_locks();
         self.introduce();
         if let Some(contents) = &mut self.contents {
@@ -300,7 +322,7 @@ impl<R: Fn(Report)> Observer<R> {
     fn arm_with_head_start(&mut self) -> (Option<i64>, Vec<Problem>) {
         let (begun, mut since) = (Instant::now(), None);
         let mut roots = self.filter.roots().iter();
-        let may = roots.all(|root| self.tree.is_told_of(&root.path));
+        let may = roots.all(|root| self.tree.is_told_of(&root.path, &self.filter));
         let (report, mut files) = (&self.report, 0);
         let mut look_at_clock = |_| {
             files += 1;
@@ -336,6 +358,7 @@ impl<R: Fn(Report)> Observer<R> {
 
     /// Looks at what is polled.
     fn look(&mut self) {
+        self.follow();
         for event in self.tree.look(&self.filter) {
             self.observe(event);
         }
@@ -357,6 +380,13 @@ impl<R: Fn(Report)> Observer<R> {
         let Some(path) = event.paths.pop() else {
             return;
         };
+        let path = self.moves.now(path);
+        if let Some(file) = files::told_itself(&path) {
+            return self.file_told(&file, event);
+        }
+        if self.tree.watches_file(&path) {
+            self.directory_told(&path, event.kind);
+        }
         let is_mode = matches!(event.kind, EventKind::Modify(ModifyKind::Metadata(_)));
         let is_awaited = |file: &mut Awaited| is_mode && file.is_let_by(&path);
         if let Some(file) = self.awaited.take_if(is_awaited) {
@@ -370,6 +400,15 @@ impl<R: Fn(Report)> Observer<R> {
             EventKind::Modify(ModifyKind::Name(RenameMode::To)) if is_dir(&path) => {
                 self.dir_appeared(&path);
             }
+            // It was unmounted, which is told once for every directory of it.
+            EventKind::Remove(RemoveKind::Other) if event.info() == Some("unmount") => {
+                if self.tree.watches(&path) {
+                    self.mounts_changed();
+                }
+                if self.tree.watches(&path) {
+                    self.remounted(&path);
+                }
+            }
             EventKind::Remove(RemoveKind::Folder | RemoveKind::Other) => self.dirs_gone(&path),
             // Perhaps it can be read now.
             EventKind::Modify(ModifyKind::Metadata(_)) if self.tree.was_closed(&path) => {
@@ -382,6 +421,8 @@ impl<R: Fn(Report)> Observer<R> {
             {
                 if self.filter.ruled_by(&path).is_some() {
                     self.rules_changed(&path);
+                } else if path == self.filter.base() && self.is_here() {
+                    // COMMAND is there, too.
                 } else if self.tree.watches(&path) {
                     self.dirs_gone(&path);
                 }
@@ -473,15 +514,16 @@ impl<R: Fn(Report)> Observer<R> {
             EventKind::Modify(ModifyKind::Name(_)) | ANOTHER => {
                 self.appeared(path, named).0.then_some(true)
             }
-            EventKind::Modify(ModifyKind::Metadata(_)) => {
-                self.tree.has_moved(path, false).then_some(true)
-            }
+            EventKind::Modify(ModifyKind::Metadata(_)) => self.has_moved(path, kind, false),
             // A time of a directory was set: of the modification time alone the kernel tells as of a
             // write, and no close will follow.
             EventKind::Modify(_) if self.tree.contains(path) => None,
             // Who still has a file open that was removed may write to it, and the kernel tells of that by
             // the name that it had. That it was removed is told by itself.
-            EventKind::Modify(_) if !self.burst.writing.contains(path) && !is_there(path) => None,
+            EventKind::Modify(_) if !self.burst.writing.contains(path) && !is_there(path) => {
+                self.strayed(path, kind);
+                None
+            }
             EventKind::Modify(_) | EventKind::Any => {
                 self.burst.writing.insert(path.to_path_buf());
                 Some(false)
@@ -492,10 +534,19 @@ impl<R: Fn(Report)> Observer<R> {
                     return Some(true);
                 }
                 // Without a write before it: mmap, touch, or nothing but an open for writing.
-                self.tree.has_moved(path, true).then_some(true)
+                self.has_moved(path, kind, true)
             }
             EventKind::Access(_) | EventKind::Other => None,
         }
+    }
+
+    /// A certain change, if the time of a file is another one.
+    fn has_moved(&mut self, path: &Path, kind: EventKind, closed: bool) -> Option<bool> {
+        let moved = self.tree.has_moved(path, closed);
+        if moved.is_none() {
+            self.strayed(path, kind);
+        }
+        moved.filter(|moved| *moved)
     }
 
     /// What is left of a change if contents matter: nothing, if the bytes are the same, and a soft
@@ -544,6 +595,14 @@ impl<R: Fn(Report)> Observer<R> {
                     .tree
                     .walk(starts, &mut self.filter, |path| found.push(path));
                 self.all_appeared(found, problems);
+                if !self.tree.contains(path) && !is_there(path) {
+                    self.strayed(path, EventKind::Create(CreateKind::Folder));
+                }
+                if self.filter.mounts().are_below(path) {
+                    // On single files, too.
+                    let problems = self.arm(|_| ());
+                    self.all_appeared(Vec::new(), problems);
+                }
             }
             Verdict::Ignored(rule) => self.note_ignored(path, &rule),
         }
@@ -567,6 +626,15 @@ impl<R: Fn(Report)> Observer<R> {
 
     /// Takes in that a directory was removed or moved away, with what was in it.
     fn dir_gone(&mut self, path: &Path) {
+        let concerns_here =
+            self.filter.base().starts_with(path) || self.roots.hang_on(path, &self.filter);
+        if concerns_here && self.follow().is_some_and(|from| path.starts_with(from)) {
+            return;
+        }
+        if self.filter.mounts().are_below(path) {
+            // They may have been moved with it, of which the table does not tell.
+            self.mounts_changed();
+        }
         self.filter.unload(path);
         let mut gone = self.names_in(path);
         if self.drop_below(path) {
@@ -804,7 +872,14 @@ impl<R: Fn(Report)> Observer<R> {
         }
         let events = std::mem::take(&mut self.unfolded);
         if let Some(fold) = &mut self.fold {
-            for event in events {
+            let base = self.filter.base();
+            for mut event in events {
+                // Relative ones: the current directory may have another path when the burst is over.
+                for path in &mut event.paths {
+                    if let Ok(below) = path.strip_prefix(base) {
+                        *path = below.to_path_buf();
+                    }
+                }
                 fold.push(event);
             }
         }

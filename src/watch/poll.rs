@@ -17,6 +17,7 @@ use notify::event::{CreateKind, ModifyKind, RemoveKind};
 use notify::{Event, EventKind};
 
 use super::filter::{Filter, Verdict};
+use super::observer::moved::moved;
 use super::special::is_special;
 
 /// How often to look, if nothing else is said.
@@ -34,8 +35,9 @@ pub(super) struct Poller {
     every: Duration,
     /// Whether everything is to be polled.
     all: bool,
-    /// Directories below which everything is polled: their file systems tell nothing.
-    silent: Vec<PathBuf>,
+    /// The file systems of which it is known whether they tell anything, by where they are: true
+    /// if not, so that everything below is polled.
+    silent: BTreeMap<PathBuf, bool>,
     dirs: BTreeMap<PathBuf, Listing>,
     /// Files that are looked at although they do not count by their own names.
     files: HashSet<PathBuf>,
@@ -47,6 +49,8 @@ pub(super) struct Poller {
 struct Listing {
     /// Whether everything counts that is in it; the rest is for others to tell.
     flat: bool,
+    /// Whether it is one file, and no directory.
+    is_file: bool,
     entries: HashMap<OsString, Seen>,
 }
 
@@ -82,7 +86,7 @@ impl Poller {
         Self {
             every,
             all,
-            silent: Vec::new(),
+            silent: BTreeMap::new(),
             dirs: BTreeMap::new(),
             files: HashSet::new(),
             due: None,
@@ -99,23 +103,33 @@ impl Poller {
         self.due
     }
 
-    /// Takes in that below `path` the kernel tells nothing.
-    pub(super) fn silence(&mut self, path: &Path) {
-        self.silent.push(path.to_path_buf());
+    /// Takes in whether the kernel tells nothing below `path`.
+    pub(super) fn silence(&mut self, path: &Path, silent: bool) {
+        self.silent.insert(path.to_path_buf(), silent);
     }
 
-    /// Whether this directory has to be polled.
+    /// Forgets what is known of the file systems at `path` and below.
+    pub(super) fn unsilence(&mut self, path: &Path) {
+        self.silent.retain(|known, _| !known.starts_with(path));
+    }
+
+    /// Whether this directory, or this file, has to be polled.
     pub(super) fn must(&self, path: &Path) -> bool {
-        self.all || self.silent.iter().any(|silent| path.starts_with(silent))
+        let nearest = || path.ancestors().find_map(|dir| self.silent.get(dir));
+        self.all || (!self.silent.is_empty() && nearest().is_some_and(|silent| *silent))
     }
 
-    /// Polls this directory from now on; `flat`: for the sake of some names in it.
+    /// Polls this directory from now on; `flat`: for the sake of some names in it, or for that of the
+    /// one file that it is.
     pub(super) fn add(&mut self, path: &Path, flat: bool) {
         let mut listing = Listing {
             flat,
+            is_file: flat && !path.is_dir(),
             ..Listing::default()
         };
-        if flat {
+        if listing.is_file {
+            listing.entries = look_at_file(path);
+        } else if flat {
             listing.entries = look(path, |_, _| true).unwrap_or_default();
         }
         self.dirs.insert(path.to_path_buf(), listing);
@@ -165,12 +179,45 @@ impl Poller {
         }
     }
 
+    /// Takes in that what was at `from` is at `to`, as far as it is known to tell nothing.
+    pub(super) fn follow(&mut self, from: &Path, to: &Path) {
+        let all = std::mem::take(&mut self.silent).into_iter();
+        let all = all.map(|(path, silent)| (moved(&path, from, to).unwrap_or(path), silent));
+        self.silent = all.collect();
+    }
+
+    /// Takes in that the directories at `from` are at `to` now, where they have been looked at: what
+    /// has changed since they were looked at there.
+    pub(super) fn moved(&mut self, from: &Path, to: &Path) -> Vec<Event> {
+        let mut events = Vec::new();
+        for (path, was) in self.dirs.range(from.to_path_buf()..) {
+            let Some(path) = moved(path, from, to) else {
+                break;
+            };
+            let place = if was.is_file {
+                path.parent()
+            } else {
+                Some(&*path)
+            };
+            if let (Some(is), Some(place)) = (self.dirs.get(&path), place) {
+                compare(place, &was.entries, &is.entries, &mut events);
+            }
+        }
+        events
+    }
+
     /// Looks at everything once, and tells what has changed as the kernel would have.
     pub(super) fn look(&mut self, filter: &Filter) -> Vec<Event> {
         let begun = Instant::now();
         let mut events = Vec::new();
         for (path, listing) in &mut self.dirs {
             let flat = listing.flat;
+            if let (true, Some(dir)) = (listing.is_file, path.parent()) {
+                let entries = look_at_file(path);
+                compare(dir, &listing.entries, &entries, &mut events);
+                listing.entries = entries;
+                continue;
+            }
             let counts = counts(filter, path);
             let wanted =
                 |path: &Path, kind| flat || counts(path, kind) || self.files.contains(path);
@@ -210,6 +257,16 @@ fn look(path: &Path, wanted: impl Fn(&Path, FileType) -> bool) -> Option<HashMap
         Some((entry.file_name(), seen))
     });
     Some(seen.collect())
+}
+
+/// The file at `path`, if it is there.
+fn look_at_file(path: &Path) -> HashMap<OsString, Seen> {
+    let seen = fs::symlink_metadata(path).map(|meta| Seen::new(&meta));
+    let named = path.file_name().zip(seen.ok());
+    named
+        .map(|(name, seen)| (name.to_owned(), seen))
+        .into_iter()
+        .collect()
 }
 
 /// Tells the differences between what was and what is in a directory.
@@ -276,8 +333,27 @@ fn silent_magic(magic: u64) -> Option<&'static str> {
         0x786f_4256 => "vboxsf",
         // WSL 1's drives; those of WSL 2 are on 9p.
         0x5346_4846 => "drvfs",
+        0x7c7c_6673 => "prl_fs",
+        0xbacb_acbc => "vmhgfs",
+        0x5346_414f | 0x6b41_4653 => "AFS",
+        0x00c3_6400 => "Ceph",
+        0x7375_7245 => "Coda",
+        0x0116_1970 => "GFS2",
+        0x4750_4653 => "GPFS",
+        0x0bd0_0bd0 => "Lustre",
+        0x7461_636f => "OCFS2",
         _ => return None,
     })
+}
+
+/// Whether it is one of these by the name that the table of mounts has for it: so nobody has to be
+/// asked, and nobody who does not answer is waited for.
+pub(super) fn is_silent(name: &str) -> bool {
+    let silent = [
+        "9p", "afs", "ceph", "cifs", "coda", "drvfs", "fuse", "fuseblk", "gfs2", "gpfs", "lustre",
+        "nfs", "nfs4", "ocfs2", "prl_fs", "smb3", "smbfs", "vboxsf", "virtiofs", "vmhgfs",
+    ];
+    silent.contains(&name) || name.starts_with("fuse.")
 }
 
 #[cfg(test)]
@@ -361,6 +437,8 @@ mod tests {
     fn file_systems_by_their_numbers() {
         assert_eq!(silent_magic(0x6969), Some("NFS"));
         assert_eq!(silent_magic(0x6573_5546), Some("FUSE"));
+        assert!(["nfs4", "fuse", "fuse.bindfs"].into_iter().all(is_silent));
+        assert!(!["ext4", "fusectl", "nfsd"].into_iter().any(is_silent));
         assert_eq!(silent_magic(0xef53), None, "ext4");
         assert_eq!(silent_fs(Path::new("/proc")), None);
     }

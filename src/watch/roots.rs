@@ -7,8 +7,9 @@ use std::fs;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
-use super::filter::Filter;
+use super::filter::{Filter, Verdict};
 use super::links::Trail;
+use super::observer::moved;
 use super::tree::{Problem, Tree};
 
 /// What the roots are at the moment.
@@ -21,6 +22,8 @@ pub(super) struct Roots {
     missing: HashSet<PathBuf>,
     /// The directories that the other ones are, by device and inode.
     dirs: HashMap<PathBuf, (u64, u64)>,
+    /// The files that other ones are.
+    files: BTreeSet<PathBuf>,
     /// The ignore files above the roots that there were at some time.
     rules: HashSet<PathBuf>,
     /// The roots that links lead to, and where: what is in them has two names.
@@ -28,6 +31,16 @@ pub(super) struct Roots {
 }
 
 impl Roots {
+    /// The root that `path` stands for, if it is one that is a file, a link or not there.
+    pub(super) fn alias(&self, path: &Path) -> Option<&Path> {
+        self.aliases(path).next()
+    }
+
+    /// The paths on which roots hang that are files, links or not there.
+    pub(super) fn hooks(&self) -> impl Iterator<Item = &Path> {
+        self.aliases.keys().map(PathBuf::as_path)
+    }
+
     /// The roots that hang on `path`.
     pub(super) fn aliases(&self, path: &Path) -> impl Iterator<Item = &Path> {
         self.aliases
@@ -94,6 +107,14 @@ impl Roots {
                 .any(|root| root.path.starts_with(path))
     }
 
+    /// Takes in that what was at `from` is at `to`, as far as it is not looked up anew.
+    pub(super) fn follow(&mut self, from: &Path, to: &Path) {
+        for paths in [&mut self.missing, &mut self.rules] {
+            let all = std::mem::take(paths).into_iter();
+            paths.extend(all.map(|path| moved::moved(&path, from, to).unwrap_or(path)));
+        }
+    }
+
     /// The roots that are another directory than the one that is watched. Somebody who works in a
     /// directory keeps it alive when it is removed, so that the kernel says nothing.
     pub(super) fn replaced(&self) -> Vec<PathBuf> {
@@ -109,7 +130,7 @@ impl Roots {
     ///
     /// A root that does not exist is waited for in its nearest living ancestor. A file is watched
     /// through its directory, since a watch on the file itself would be lost with the first save
-    /// by rename.
+    /// by rename; and itself, since it may have other names: see [`files`](super::tree::files).
     pub(super) fn arm(
         &mut self,
         tree: &mut Tree,
@@ -137,6 +158,7 @@ impl Roots {
             let is_final = problems.iter().any(|it| !tree.linked.needs(&it.path));
             all.append(&mut problems);
             if settled || is_final {
+                tree.want_files(&self.files_of(tree, filter));
                 return all;
             }
         }
@@ -156,6 +178,7 @@ impl Roots {
         self.aliases.clear();
         self.dirs.clear();
         self.ways.clear();
+        self.files.clear();
         self.watch_rules(tree, filter, &mut flat);
         for root in filter.roots() {
             let path = &root.path;
@@ -180,7 +203,10 @@ impl Roots {
                         starts.push(path.clone());
                     }
                 }
-                Ok(_) => {
+                Ok(meta) => {
+                    if meta.is_file() {
+                        self.files.insert(trail.end.clone());
+                    }
                     flat.extend(trail.end.parent().map(Path::to_path_buf));
                     self.hang(trail.end, path);
                     self.hang(path.clone(), path);
@@ -206,6 +232,24 @@ impl Roots {
         (flat, starts)
     }
 
+    /// The files that are to be watched themselves: roots, and what is mounted on a single file in a
+    /// watched directory, which hears nothing of it.
+    fn files_of(&self, tree: &Tree, filter: &Filter) -> BTreeSet<PathBuf> {
+        let is_in_tree = |path: &Path| path.parent().is_some_and(|dir| tree.contains(dir));
+        let mounted = filter.mounts().points().filter(|point| {
+            is_in_tree(point)
+                && !tree.contains(point)
+                && filter.verdict(point, false) == Verdict::Kept
+                && point.is_file()
+        });
+        let rules: Vec<&Path> = filter.above().collect();
+        let files = self.files.iter().map(PathBuf::as_path).chain(mounted);
+        files
+            .filter(|file| !rules.contains(file))
+            .map(Path::to_path_buf)
+            .collect()
+    }
+
     /// The ignore files above the roots are watched themselves, since their directories are none
     /// of our business; one that has gone is waited for. So are the user's own excludes, but where the
     /// kernel is silent and nothing else is polled: nobody wakes up for a home on NFS.
@@ -213,7 +257,7 @@ impl Roots {
         let is_polling = tree.look_at().is_some();
         let above = filter.above().map(|file| (file, false));
         let excludes = filter.excludes();
-        let excludes = excludes.filter(|(file, _)| is_polling || tree.is_told_of(file));
+        let excludes = excludes.filter(|(file, _)| is_polling || tree.is_told_of(file, filter));
         for (file, is_awaited) in above.chain(excludes) {
             let dir = file.parent().filter(|dir| dir.is_dir());
             let is_there = file.exists();
@@ -222,7 +266,7 @@ impl Roots {
             }
             if dir.is_some_and(|dir| tree.contains(dir)) {
                 // What happens to it is told already.
-            } else if is_there && tree.is_told_of(file) {
+            } else if is_there && tree.is_told_of(file, filter) {
                 flat.insert(file.to_path_buf());
             } else if is_awaited || self.rules.contains(file) {
                 // Polled are directories, too.
@@ -251,7 +295,8 @@ pub(super) fn moved(path: &Path, from: &Path, to: &Path) -> PathBuf {
     to.components().chain(rest.components()).collect()
 }
 
-fn identity(path: &Path) -> Option<(u64, u64)> {
+/// What is at `path`, by device and inode.
+pub(super) fn identity(path: &Path) -> Option<(u64, u64)> {
     let meta = fs::metadata(path).ok()?;
     Some((meta.dev(), meta.ino()))
 }

@@ -18,9 +18,12 @@ use notify::{ErrorKind, PathOp, RecommendedWatcher, Watcher as _};
 
 use super::filter::{Filter, Verdict};
 use super::linked::Linked;
+use super::observer::moved::moved;
 use super::poll::{self, Poller};
 use super::special::{Specials, is_special};
 use super::stamp::{Times, nanos};
+
+pub(super) mod files;
 
 /// The watched directories.
 pub(super) struct Tree {
@@ -31,6 +34,8 @@ pub(super) struct Tree {
     /// Whether it has been told, once: every new directory will be without one from then on.
     told_full: bool,
     dirs: BTreeMap<PathBuf, Dir>,
+    /// The files that are watched themselves, and whether their watches stand: see [`files`].
+    files: BTreeMap<PathBuf, bool>,
     /// Directories whose files have no stamps yet.
     unstamped: Vec<PathBuf>,
     /// Directories that could not be watched, or not listed.
@@ -105,6 +110,7 @@ impl Tree {
             full: None,
             told_full: false,
             dirs: BTreeMap::new(),
+            files: BTreeMap::new(),
             unstamped: Vec::new(),
             closed: HashSet::new(),
             since: None,
@@ -153,6 +159,7 @@ impl Tree {
         let mut first = true;
         while !level.is_empty() {
             let mut below = Vec::new();
+            self.find_mounted(&level, filter, &mut problems);
             while !level.is_empty() {
                 let rest = level.split_off(level.len().min(BATCH));
                 let mut batch = std::mem::replace(&mut level, rest);
@@ -203,8 +210,10 @@ impl Tree {
     }
 
     /// Whether the kernel tells what happens below `path`, as far as that is known beforehand.
-    pub(super) fn is_told_of(&self, path: &Path) -> bool {
-        !self.poller.must(path) && poll::silent_fs(path).is_none()
+    pub(super) fn is_told_of(&self, path: &Path, filter: &Filter) -> bool {
+        !self.poller.must(path)
+            && poll::silent_fs(path).is_none()
+            && filter.mounts().are_told_of_below(path)
     }
 
     /// Takes in that a directory is gone that was there when its parent was listed.
@@ -220,11 +229,31 @@ impl Tree {
             if !self.poller.must(path)
                 && let Some(fs) = poll::silent_fs(path)
             {
-                self.poller.silence(path);
+                self.poller.silence(path, true);
                 problems.push(Problem {
                     path: path.clone(),
                     why: Why::Silent(fs),
                 });
+            }
+        }
+    }
+
+    /// The same for those that something is mounted on, which the table of mounts tells.
+    fn find_mounted(&mut self, level: &[PathBuf], filter: &Filter, problems: &mut Vec<Problem>) {
+        if filter.mounts().is_empty() {
+            return;
+        }
+        for path in level {
+            if !filter.mounts().is_point(path) {
+                continue;
+            }
+            let fs = poll::silent_fs(path);
+            if fs.is_some() != self.poller.must(path) {
+                self.poller.silence(path, fs.is_some());
+                problems.extend(fs.map(|fs| Problem {
+                    path: path.clone(),
+                    why: Why::Silent(fs),
+                }));
             }
         }
     }
@@ -379,9 +408,21 @@ impl Tree {
             had_files |= !dir.files.is_empty();
             gone.push(below.clone());
         }
+        self.lose_files(path);
         self.unwatch(gone);
         self.linked.lost_below(path);
         had_files
+    }
+
+    /// The same where another file system is now: what was known of the files there.
+    pub(super) fn take_below(&mut self, path: &Path) -> Known {
+        let dirs = self.dirs.range_mut(path.to_path_buf()..);
+        let dirs = dirs.take_while(|(below, _)| below.starts_with(path));
+        let known = dirs.map(|(below, dir)| (below.clone(), std::mem::take(&mut dir.files)));
+        let known = Known(known.collect());
+        self.drop_below(path);
+        self.poller.unsilence(path);
+        known
     }
 
     fn unwatch(&mut self, paths: Vec<PathBuf>) {
@@ -415,6 +456,28 @@ impl Tree {
     /// Looks at everything that is polled; what has changed, as the kernel would tell it.
     pub(super) fn look(&mut self, filter: &Filter) -> Vec<notify::Event> {
         self.poller.look(filter)
+    }
+
+    /// Takes in that what was at `from` is at `to`, before it is watched there.
+    pub(super) fn follow(&mut self, from: &Path, to: &Path) {
+        self.poller.follow(from, to);
+    }
+
+    /// Takes in that the directories at `from` are watched at `to` by now, and are the same: what is
+    /// known of the files in them still holds. What has changed in those that are polled.
+    pub(super) fn moved(&mut self, from: &Path, to: &Path) -> Vec<notify::Event> {
+        let old = self.dirs.range_mut(from.to_path_buf()..);
+        let old = old.map_while(|(path, dir)| Some((moved(path, from, to)?, std::mem::take(dir))));
+        for (path, old) in old.collect::<Vec<_>>() {
+            let Some(dir) = self.dirs.get_mut(&path) else {
+                continue;
+            };
+            dir.armed = old.armed;
+            for (name, stamp) in &mut dir.files {
+                *stamp = old.files.get(name).copied().unwrap_or(*stamp);
+            }
+        }
+        self.poller.moved(from, to)
     }
 
     /// How often polled directories are looked at.
@@ -512,6 +575,12 @@ impl Tree {
         (known, meta)
     }
 
+    /// The modification time of a file, as far as it is known.
+    pub(super) fn stamp(&self, path: &Path) -> Option<i64> {
+        let dir = self.dirs.get(path.parent()?)?;
+        dir.files.get(&name_hash(path)).copied().flatten()
+    }
+
     /// Reads the time of a file that matters, if it is not known yet.
     pub(super) fn know(&mut self, path: &Path) {
         if let (Ok(meta), Some(dir)) = (fs::symlink_metadata(path), self.dir_of(path)) {
@@ -550,19 +619,21 @@ impl Tree {
             .is_some_and(|dir| dir.files.remove(&name_hash(path)).is_some())
     }
 
-    /// Whether the modification time of a file differs from the one that is known. The kernel
-    /// reports chmod and utimes alike, and closes after writing also where nothing was written:
-    /// `closed` tells that this is one.
-    pub(super) fn has_moved(&mut self, path: &Path, closed: bool) -> bool {
-        // One that is gone is reported as gone. Directories have times too, and nobody reads them.
-        let Some(meta) = fs::symlink_metadata(path)
-            .ok()
-            .filter(|meta| !meta.is_dir())
-        else {
-            return false;
-        };
-        let Some(dir) = self.dir_of(path) else {
-            return false;
+    /// Whether the modification time of a file may be another one than the one that is known, which is
+    /// kept.
+    pub(super) fn differs(&self, path: &Path) -> bool {
+        let now = mtime_of(path);
+        now.is_some() && now != self.stamp(path)
+    }
+
+    /// Whether the modification time of a file differs from the one that is known; none if it is not
+    /// there. The kernel reports chmod and utimes alike, and closes after writing also where nothing
+    /// was written: `closed` tells that this is one.
+    pub(super) fn has_moved(&mut self, path: &Path, closed: bool) -> Option<bool> {
+        let meta = fs::symlink_metadata(path).ok()?;
+        // Directories have times too, and nobody reads them.
+        let (false, Some(dir)) = (meta.is_dir(), self.dir_of(path)) else {
+            return Some(false);
         };
         let times = Times::of(&meta);
         let stamp = dir.files.entry(name_hash(path)).or_default();
@@ -572,10 +643,10 @@ impl Tree {
             None if times.changed <= dir.armed => false,
             None if closed || times.may_tell_of_content(dir.armed) => true,
             // touch(1) sets a time, and closes the file after that.
-            None => return false,
+            None => return Some(false),
         };
         *stamp = Some(times.modified);
-        moved
+        Some(moved)
     }
 
     /// Reads the times of the files in one more directory, and calls `seen` for each of them. What
@@ -644,6 +715,25 @@ fn is_another_dir(path: &Path, since: i64, is_within: impl Fn(i64) -> bool) -> b
     })
 }
 
+/// What was known of the files in some directories: see [`Tree::take_below`].
+pub(super) struct Known(HashMap<PathBuf, HashMap<u64, Option<i64>>>);
+
+impl Known {
+    /// Whether `file` is what it was, as far as its time tells. One that is not asked for is gone.
+    pub(super) fn is_still(&mut self, file: &Path) -> bool {
+        let dir = file.parent().and_then(|dir| self.0.get_mut(dir));
+        let known = dir.and_then(|files| files.remove(&name_hash(file)));
+        known
+            .flatten()
+            .is_some_and(|known| mtime_of(file) == Some(known))
+    }
+
+    /// Whether nobody asked for some of them.
+    pub(super) fn are_left(&self) -> bool {
+        self.0.values().any(|files| !files.is_empty())
+    }
+}
+
 /// The name's hash, the same for the whole life of the program.
 fn name_hash(path: &Path) -> u64 {
     let mut hasher = DefaultHasher::new();
@@ -658,6 +748,12 @@ fn inode(path: &Path) -> Option<u64> {
 /// The modification time, in nanoseconds since 1970.
 fn mtime(meta: &fs::Metadata) -> i64 {
     nanos(meta.mtime(), meta.mtime_nsec())
+}
+
+/// The modification time of what is no directory, if it is there.
+pub(super) fn mtime_of(path: &Path) -> Option<i64> {
+    let meta = fs::symlink_metadata(path).ok()?;
+    (!meta.is_dir()).then(|| mtime(&meta))
 }
 
 /// The time of the last change to the inode, in nanoseconds since 1970.

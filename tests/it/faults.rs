@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use crate::sandbox::{Rwatch, children, eventually, state};
-use crate::{cli, exits, lost_roots, runs, stopping};
+use crate::{cli, exits, lost_roots, renamed, runs, stopping};
 
 /// A case of its own, and the test that plays it.
 struct Fault {
@@ -51,6 +51,7 @@ const FAULTS: &[Fault] = &[
     fault!(starts::its_directory_is_removed, "the `--chdir` directory is removed", "one line, then the next change tries again"),
     fault!(starts::the_current_directory_is_removed, "the current directory is removed", "the command goes on, and is stopped as ever"),
     fault!(lost_roots::the_current_directory_itself, "the current directory is removed and made anew", "watched again"),
+    fault!(renamed::the_current_directory_is_followed_when_it_is_renamed, "the current directory is renamed, or one above it", "followed: it is the same directory"),
     fault!(starts::a_stop_at_any_moment_of_the_start, "SIGTERM or Ctrl-C at any moment of the start", "ends by it, nothing is left"),
     fault!(starts::a_kill_at_any_moment_of_the_start, "SIGKILL to rwatch at any moment of the start", "nothing is left"),
     // Ends.

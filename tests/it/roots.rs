@@ -26,6 +26,30 @@ fn a_single_file_is_followed_through_saves_by_rename() {
 }
 
 #[test]
+fn a_single_file_is_seen_by_its_other_names() {
+    let sandbox = Sandbox::new().file("conf.json", "").dir("src");
+    let sandbox = sandbox.fences("src/");
+    let mut rwatch = start(sandbox, &["-w", "conf.json", "-w", "src"]);
+    for n in 0..5 {
+        let other = rwatch.side(&format!("other{n}"));
+        fs::hard_link(rwatch.path("conf.json"), &other).expect("one file system");
+        for text in ["by its other name", "again"] {
+            fs::write(&other, text).expect("a file");
+            rwatch.restarts_for(&["conf.json"]);
+            assert_eq!(rwatch.settle(), 0, "{}", rwatch.transcript());
+        }
+        rwatch.write("conf.json", "by its own");
+        rwatch.restarts_for(&["conf.json"]);
+        assert_eq!(rwatch.settle(), 0, "{}", rwatch.transcript());
+        // From then on that is another file.
+        rwatch.save("conf.json", "anew");
+        rwatch.restarts_for(&["conf.json"]);
+        assert_eq!(rwatch.settle(), 0, "{}", rwatch.transcript());
+        rwatch.ignores(|_| fs::write(&other, "not ours any more").expect("a file"));
+    }
+}
+
+#[test]
 fn a_glob_does_not_cross_directories_unless_it_says_so() {
     let sandbox = Sandbox::new()
         .dir("src/deep/er")
