@@ -228,3 +228,91 @@ fn names_below<'a, T>(
 ) -> impl Iterator<Item = &'a Path> {
     below(map, path).map(|(at, _)| at.as_path())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::symlink;
+
+    /// A directory with a file, a directory, and links: to both, to one another, to nothing.
+    fn tree() -> tempfile::TempDir {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let base = dir.path();
+        fs::create_dir_all(base.join("a/b")).expect("writable");
+        fs::write(base.join("a/b/file"), "").expect("writable");
+        let links = [
+            ("a/b/file", "one"),
+            ("one", "two"),
+            ("a/b", "dir"),
+            ("dir/file", "by_dir"),
+            ("a/c/later", "later"),
+            ("circle", "circle"),
+        ];
+        for (target, name) in links {
+            symlink(target, base.join(name)).expect("writable");
+        }
+        dir
+    }
+
+    fn linked(base: &Path) -> Linked {
+        let names = ["one", "two", "dir", "by_dir", "later", "circle"];
+        let mut linked = Linked::default();
+        linked.set_in(base, names.map(|name| base.join(name)).to_vec());
+        assert!(linked.resolve(base, Path::to_path_buf).is_empty());
+        assert!(!linked.is_stale());
+        linked
+    }
+
+    #[track_caller]
+    fn check(linked: &Linked, base: &Path, path: &str, names: &[&str]) {
+        let names: Vec<PathBuf> = names.iter().map(|name| base.join(name)).collect();
+        assert_eq!(linked.names(&base.join(path)).collect::<Vec<_>>(), names);
+    }
+
+    #[test]
+    fn files_know_who_leads_to_them() {
+        let dir = tree();
+        let base = dir.path();
+        let linked = linked(base);
+        check(&linked, base, "a/b/file", &["by_dir", "one", "two"]);
+        check(&linked, base, "one", &["two"]);
+        check(&linked, base, "dir", &["by_dir"]);
+        check(&linked, base, "a/c/later", &["later"]);
+        check(&linked, base, "circle", &[]);
+        let dirs = ["", "a", "a/b"].map(|dir| base.components().chain(Path::new(dir).components()));
+        let dirs: BTreeSet<PathBuf> = dirs.into_iter().map(Iterator::collect).collect();
+        assert_eq!(
+            linked
+                .dirs()
+                .map(Path::to_path_buf)
+                .collect::<BTreeSet<_>>(),
+            dirs
+        );
+    }
+
+    #[test]
+    fn what_was_made_is_found_by_whoever_leads_there() {
+        let dir = tree();
+        let base = dir.path();
+        let mut linked = linked(base);
+        fs::create_dir(base.join("a/c")).expect("writable");
+        fs::write(base.join("a/c/later"), "").expect("writable");
+        linked.touched(&base.join("a/c"));
+        assert_eq!(
+            linked.resolve(base, Path::to_path_buf),
+            [base.join("later")]
+        );
+        assert!(linked.needs(&base.join("a/c")));
+    }
+
+    #[test]
+    fn nothing_is_left_of_links_that_are_gone() {
+        let dir = tree();
+        let base = dir.path();
+        let mut linked = linked(base);
+        linked.lost(&base.join("two"));
+        check(&linked, base, "a/b/file", &["by_dir", "one"]);
+        linked.lost_below(base);
+        assert!(linked.files.is_empty() && linked.hung.is_empty() && linked.dirs.is_empty());
+    }
+}

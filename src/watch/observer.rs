@@ -450,8 +450,10 @@ impl<R: Fn(Report)> Observer<R> {
         );
         // Not to wait until it is written keeps what is written beside it out, too.
         let whole = whole || self.filter.hides_its_dir(path);
-        if whole && self.filter.ruled_by(path).is_some() {
-            self.rules_changed(path);
+        if whole {
+            for file in self.rules_in(path) {
+                self.rules_changed(&file);
+            }
         }
         let name = match self.counted_name(path) {
             Ok(name) => name,

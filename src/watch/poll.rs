@@ -149,7 +149,9 @@ impl Poller {
     /// Takes in what is in a polled directory.
     pub(super) fn record(&mut self, path: &Path, filter: &Filter) {
         if let Some(listing) = self.dirs.get_mut(path) {
-            listing.entries = look(path, counts(filter, path)).unwrap_or_default();
+            let counts = counts(filter, path);
+            let wanted = |path: &Path, is_dir| counts(path, is_dir) || self.files.contains(path);
+            listing.entries = look(path, wanted).unwrap_or_default();
         }
     }
 

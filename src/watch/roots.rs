@@ -155,7 +155,10 @@ impl Roots {
             }
             // What was made before its directory was watched is found by looking once more. What only
             // links lead to is not tried again.
-            let is_final = problems.iter().any(|it| !tree.linked.needs(&it.path));
+            let is_new = |it: &Problem| !all.iter().any(|old: &Problem| old.path == it.path);
+            let is_final = !problems
+                .iter()
+                .all(|it| tree.linked.needs(&it.path) && is_new(it));
             all.append(&mut problems);
             if settled || is_final {
                 tree.want_files(&self.files_of(tree, filter));

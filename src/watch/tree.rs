@@ -409,8 +409,10 @@ impl Tree {
             gone.push(below.clone());
         }
         self.lose_files(path);
-        self.unwatch(gone);
-        self.linked.lost_below(path);
+        if !gone.is_empty() {
+            self.unwatch(gone);
+            self.linked.lost_below(path);
+        }
         had_files
     }
 

@@ -99,14 +99,14 @@ fn a_link_to_a_file_may_be_pointed_elsewhere_removed_and_made_anew() {
     let mut rwatch = start(sandbox, &["-w", "src"]);
     rwatch.ignores(|s| s.save(two, "not ours"));
     rwatch.notices("src/one.js", |s| {
-        point(s, "src/one.js", "../../side/more/two.js")
+        point(s, "src/one.js", "../../side/more/two.js");
     });
     leads(&mut rwatch, "src/one.js", two);
     rwatch.ignores(|s| s.save(one, "not ours any more"));
     rwatch.notices("src/one.js", |s| s.remove("src/one.js"));
     rwatch.ignores(|s| s.save(two, "nobody's"));
     rwatch.notices("src/one.js", |s| {
-        point(s, "src/one.js", "../../side/other/one.js")
+        point(s, "src/one.js", "../../side/other/one.js");
     });
     leads(&mut rwatch, "src/one.js", one);
     // By `ln -sf`, in two steps.
@@ -117,7 +117,7 @@ fn a_link_to_a_file_may_be_pointed_elsewhere_removed_and_made_anew() {
     rwatch.notices("src/one.js", |s| s.save("src/one.js", "a file"));
     rwatch.ignores(|s| s.save(two, "nobody's"));
     rwatch.notices("src/one.js", |s| {
-        point(s, "src/one.js", "../../side/more/two.js")
+        point(s, "src/one.js", "../../side/more/two.js");
     });
     leads(&mut rwatch, "src/one.js", two);
 }
@@ -160,7 +160,7 @@ fn every_link_of_a_chain_may_be_pointed_elsewhere() {
     rwatch.ignores(|s| s.save("../side/1/conf", "not ours any more"));
     // A file on the way.
     rwatch.notices("src/conf", |s| {
-        point(s, "../side/links/middle", "../1/conf")
+        point(s, "../side/links/middle", "../1/conf");
     });
     leads(&mut rwatch, "src/conf", "../side/1/conf");
     rwatch.ignores(|s| s.save("../side/2/conf", "not ours any more"));
@@ -226,6 +226,17 @@ fn a_link_to_an_ignored_file_counts_unless_an_option_ignores_it() {
 }
 
 #[test]
+fn rules_that_a_link_leads_to_are_read_anew() {
+    let sandbox = Sandbox::new().file("../side/rules", "*.txt\n").dir("src");
+    let mut rwatch = start(link(sandbox, "src/.ignore", "../../side/rules"), &[]);
+    rwatch.ignores(|s| s.save("src/a.txt", ""));
+    rwatch.notices("src/.ignore", |s| s.save("../side/rules", "*.log\n"));
+    rwatch.ignores(|s| s.save("src/a.log", ""));
+    rwatch.save("src/a.txt", "");
+    rwatch.restarts_for(&["src/a.txt"]);
+}
+
+#[test]
 fn a_file_that_counts_itself_has_one_name() {
     let sandbox = Sandbox::new().file("src/a.js", "").fences("src/");
     let sandbox = link(sandbox, "src/b.js", "a.js");
@@ -262,7 +273,7 @@ fn links_in_new_directories_are_followed() {
         point(s, "src/new/deep/two.js", "../../../../side/other/two.js");
     });
     rwatch.notices("src/new/deep/two.js", |s| {
-        s.save("../side/other/two.js", "")
+        s.save("../side/other/two.js", "");
     });
     rwatch.notices("src/new", |s| remove_dir(s, "src/new"));
     rwatch.ignores(|s| s.save("../side/other/two.js", "not ours any more"));
@@ -319,7 +330,7 @@ fn a_linked_directory_is_not_followed_below_a_root_and_explain_says_so() {
     rwatch.ignores(|s| s.save("../side/other/two.js", ""));
     rwatch.notices("src/one.js", |s| s.save("../side/other/one.js", ""));
     rwatch.notices("src/lib2/two.js", |s| {
-        point(s, "src/lib2", "../../side/other")
+        point(s, "src/lib2", "../../side/other");
     });
     rwatch.notices("src/lib2/two.js", |s| s.save("../side/other/two.js", ""));
 }
@@ -353,12 +364,15 @@ fn links_are_followed_where_everything_is_polled() {
     rwatch.notices("src/one.js", |s| s.remove(there));
     rwatch.notices("src/one.js", |s| s.write(there, "made anew"));
     rwatch.notices("src/one.js", |s| {
-        point(s, "src/one.js", "../../side/other/two.js")
+        point(s, "src/one.js", "../../side/other/two.js");
     });
     rwatch.notices("src/one.js", |s| s.save("../side/other/two.js", "ours now"));
     rwatch.ignores(|s| s.save(there, "not ours any more"));
-    // It is ignored by its own name.
+    // It is ignored by its own name, whatever else is.
     rwatch.notices("src/latest", |s| s.write("src/a.log", "line"));
+    rwatch.notices("src/.ignore", |s| s.write("src/.ignore", "*.tmp\n"));
+    rwatch.ignores(|_| ());
+    rwatch.notices("src/latest", |s| s.write("src/a.log", "more"));
     rwatch.notices("src/latest", |s| s.remove("src/a.log"));
     rwatch.notices("src/latest", |s| s.write("src/a.log", "made anew"));
 }
@@ -415,6 +429,18 @@ fn a_file_by_way_of_a_link_is_watched_where_that_leads() {
 }
 
 #[test]
+fn explain_knows_a_file_by_way_of_a_link() {
+    let sandbox = releases();
+    let options = ["-w", "current/conf/app.conf"];
+    let yes = "`current/conf/app.conf` is watched";
+    explains(&sandbox, &options, "releases/1/conf/app.conf", true, yes);
+    explains(&sandbox, &options, "current/conf/app.conf", true, yes);
+    let no = "it is under no watched path";
+    explains(&sandbox, &options, "releases/2/conf/app.conf", false, no);
+    explains(&sandbox, &options, "current/conf/other", false, no);
+}
+
+#[test]
 fn a_directory_by_way_of_a_link_is_watched_where_that_leads() {
     let mut rwatch = start(releases(), &["-w", "beside", "-w", "current/conf"]);
     rwatch.notices("current/conf/new", |s| s.write("releases/1/conf/new", ""));
@@ -455,28 +481,27 @@ fn a_link_on_the_way_of_an_absolute_path_may_be_pointed_elsewhere() {
 
 #[test]
 fn what_is_watched_by_two_names_stays_watched_when_one_leads_elsewhere() {
-    let sandbox = releases().file("releases/1/deep/a.js", "");
-    let mut rwatch = start(sandbox, &["-w", ".", "-w", "current"]);
+    let mut rwatch = start(releases(), &["-w", ".", "-w", "current"]);
     let restarts_once = |rwatch: &mut Rwatch, path: &str| {
         rwatch.save(path, "");
         let changed = rwatch.ready().changed;
         assert_eq!(changed.len(), 1, "{}", rwatch.transcript());
         assert_eq!(rwatch.settle(), 0, "{}", rwatch.transcript());
     };
-    restarts_once(&mut rwatch, "releases/1/conf/app.conf");
-    restarts_once(&mut rwatch, "releases/2/conf/app.conf");
-    rwatch.write("releases/1/deep/new/b.js", "");
-    rwatch.ready();
-    rwatch.settle();
-    rwatch.notices("current", |s| point(s, "current", "releases/2"));
-    for path in ["releases/1/deep/new/b.js", "releases/1/deep/a.js"] {
-        rwatch.save(path, "");
-        rwatch.restarts_for(&[path]);
+    for (release, other) in [("releases/2", "releases/1"), ("releases/1", "releases/2")] {
+        rwatch.notices("current", |s| point(s, "current", release));
+        restarts_once(&mut rwatch, &format!("{release}/conf/app.conf"));
+        // What is made, the kernel tells by one of the names.
+        let new = format!("{release}/deep/new/b.js");
+        rwatch.write(&new, "");
+        rwatch.ready();
+        rwatch.settle();
+        restarts_once(&mut rwatch, &new);
+        rwatch.notices("current", |s| point(s, "current", other));
+        rwatch.save(&new, "");
+        rwatch.restarts_for(&[&new]);
+        rwatch.notices(&new, |s| rename(s, &new, "../side/b.js"));
     }
-    rwatch.notices("releases/1/deep/new/b.js", |s| {
-        rename(s, "releases/1/deep/new/b.js", "../side/b.js");
-    });
-    restarts_once(&mut rwatch, "releases/2/conf/app.conf");
     rwatch.notices("releases/2", |s| remove_dir(s, "releases/2"));
     rwatch.write("releases/2/conf/app.conf", "made again");
     rwatch.ready();

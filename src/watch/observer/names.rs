@@ -36,6 +36,15 @@ impl<R: Fn(Report)> Observer<R> {
         Err(why.unwrap_or_else(|| (path.to_path_buf(), Rule::Outside)))
     }
 
+    /// The ignore files that `path` is, or that are links to it.
+    pub(super) fn rules_in(&self, path: &Path) -> Vec<PathBuf> {
+        let physical = self.roots.physical(path);
+        let links = self.tree.linked.names(&physical);
+        let names = [path].into_iter().chain(links);
+        let rules = names.filter(|name| self.filter.ruled_by(name).is_some());
+        rules.map(Path::to_path_buf).collect()
+    }
+
     /// `path` by the name by which its directory is watched with all that is in it, if it has one. The
     /// kernel knows one of the names of a directory, and the last one that it was given it tells.
     pub(super) fn name_in_tree(&self, path: PathBuf) -> PathBuf {

@@ -1,6 +1,7 @@
 //! Troubleshooting, and the questions to `--explain`.
 
 use std::net::TcpListener;
+use std::os::unix::fs::symlink;
 use std::sync::OnceLock;
 
 use super::front::{interruptible, is_interrupted};
@@ -97,12 +98,19 @@ pub(super) const CHANGES: &[Case] = &[
         ignoring,
         yes,
     ),
+    case("Links $ rwatch --explain src/lib/one.js", linking, no),
 ];
 
 fn ignoring() -> Sandbox {
     let sandbox = Sandbox::new().file(".gitignore", "dist/\n.env\n");
     let sandbox = sandbox.file("dist/app.js", "").file("app/a.js", "");
     sandbox.file("test/a.js", "").file(".env", "")
+}
+
+fn linking() -> Sandbox {
+    let sandbox = Sandbox::new().dir("src").file("../side/one.js", "");
+    symlink(sandbox.side(""), sandbox.path("src/lib")).expect("a writable sandbox");
+    sandbox
 }
 
 pub(super) fn no(play: &mut Play) {
