@@ -31,7 +31,7 @@ use std::io;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use nix::libc;
@@ -54,6 +54,10 @@ use self::waiter::Waiter;
 use self::witness::Witness;
 pub use self::witness::{NAME as WITNESS, look_out};
 use crate::event::{Changes, Event, ExitReason, Halt, RunId, SpawnFailure, StartReason};
+
+/// To look for those outside of a group takes as long as a restart: the table of processes is read
+/// for it. That is put off, so that the group can act on its signal, and most runs are over by then.
+const LOOK_AFTER: Duration = Duration::from_millis(5);
 
 /// How often those are looked for who came while the others were killed.
 const SWEEPS: usize = 50;
@@ -134,6 +138,8 @@ struct Run {
     ended: Option<ExitReason>,
     /// The latest signal to everybody, and who outside of the group has got it.
     told: Option<(Signal, HashSet<i32>)>,
+    /// When to look for those outside of the group, to tell them.
+    look_at: Option<Instant>,
     /// Where those are killed who multiply too fast.
     #[cfg(target_os = "linux")]
     cgroup: Option<Cgroup>,
@@ -329,6 +335,7 @@ impl Processes {
             group: Some(group),
             ended: None,
             told: None,
+            look_at: None,
             #[cfg(target_os = "linux")]
             cgroup: None,
         });
@@ -362,7 +369,8 @@ impl Processes {
     }
 
     /// Sends `signal` to everybody of the run, and SIGCONT after it: a stopped process cannot
-    /// act on a signal, and cannot die of SIGTERM.
+    /// act on a signal, and cannot die of SIGTERM. Those outside of the group get it a moment later,
+    /// see [`Processes::due`].
     pub fn signal(&mut self, id: RunId, signal: Signal) {
         let Some(index) = self.index(id) else { return };
         // From now on the run ends because it was told to.
@@ -373,8 +381,32 @@ impl Processes {
         self.runs[index].send(signal);
         self.runs[index].send(Signal::SIGCONT);
         self.runs[index].told = Some((signal, HashSet::new()));
-        if let Some(table) = Table::read() {
-            self.tell_the_rest(index, &table);
+        let mut look_at = Instant::now();
+        // When its parent is gone a child of ours may be anybody's.
+        if !self.adopts_strangers {
+            look_at += LOOK_AFTER;
+        }
+        self.runs[index].look_at = Some(look_at);
+        self.do_what_is_due();
+    }
+
+    /// When [`Processes::do_what_is_due`] is to be called, if nothing happens before.
+    pub fn due(&self) -> Option<Instant> {
+        self.runs.iter().filter_map(|run| run.look_at).min()
+    }
+
+    /// Tells those their signal who are not in the group of their run, if it is time to look for them.
+    pub fn do_what_is_due(&mut self) {
+        if self.due().is_none_or(|due| Instant::now() < due) {
+            return;
+        }
+        let table = Table::read();
+        for index in 0..self.runs.len() {
+            if self.runs[index].look_at.take().is_some()
+                && let Some(table) = &table
+            {
+                self.tell_the_rest(index, table);
+            }
         }
     }
 
@@ -704,6 +736,7 @@ impl Processes {
         emptied.extend(self.drop_runs(|run| run.group.is_none() && !owners.contains(&run.id)));
         for index in 0..self.runs.len() {
             if self.runs[index].ended.is_some() {
+                self.runs[index].look_at = None;
                 self.tell_the_rest(index, &table);
             }
         }

@@ -127,7 +127,9 @@ fn live(
     }
     loop {
         world.journal.send();
-        let (frozen, fact) = match supervisor.deadline() {
+        world.processes.do_what_is_due();
+        let deadlines = supervisor.deadline().into_iter();
+        let (frozen, fact) = match deadlines.chain(world.processes.due()).min() {
             None => (None, inbox.recv().map_err(RecvTimeoutError::from)),
             Some(at) => wait(inbox, at, supervisor.is_stopping()),
         };

@@ -252,7 +252,9 @@ pub fn failure_text(failure: &SpawnFailure) -> String {
             format!("cannot execute `{}`: {why}", shown(program))
         }
         SpawnFailure::EnvFile { file, why } => {
-            format!("cannot read `{}`: {why}", path_text(file))
+            // By the path that it has now: the current directory may have been renamed.
+            let file = std::path::absolute(file).unwrap_or_else(|_| file.clone());
+            format!("cannot read `{}`: {why}", path_text(&file))
         }
         SpawnFailure::Transient { program, why } => {
             format!("cannot start `{}` now: {why}", shown(program))

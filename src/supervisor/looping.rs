@@ -8,9 +8,11 @@
 //! Somebody who saves a file as soon as COMMAND is up looks the same from here, and must not be
 //! slowed down. So it is looked who was at work when the change came: COMMAND, which writes, or
 //! COMMAND's set asleep, and somebody else. One who writes and falls asleep at once is missed
-//! that way; a row that no person would keep up counts without the sign.
+//! that way; a row that no person would keep up counts without the sign: the same path every time, or
+//! three in turns. Two in turns are what somebody does who saves here and there.
 
 use std::collections::{HashMap, HashSet};
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -34,6 +36,8 @@ const NEW_NAMED_AT: u32 = 5;
 const SPACED_AT: u32 = 10;
 /// So many of them within a second each need no sign that it was COMMAND who wrote.
 const CERTAIN_AT: u32 = 30;
+/// So many of them, whatever they are about, do not need it either.
+const ANYWAY_AT: u32 = 300;
 /// The first spacing; it doubles with every further restart.
 const SPACING_MIN: Duration = Duration::from_secs(1);
 /// The longest spacing.
@@ -60,9 +64,12 @@ pub(super) struct Loop {
     at_work: u32,
     /// Whether it is in the one that is coming.
     seen_at_work: bool,
-    /// How many of them, the latest ones, came right after the start, and how many at once.
+    /// How many of them, the latest ones, were about the same and came right after the start, and how
+    /// many at once.
     soon: u32,
     quick: u32,
+    /// What the latest ones were about, the paths of each as one number.
+    turns: [u64; TURNS as usize],
     /// How long after the start the latest one came.
     after: Duration,
     found: bool,
@@ -176,6 +183,7 @@ impl Loop {
         self.number += 1;
         let forgotten = self.number.saturating_sub(REMEMBERED);
         self.written.retain(|_, trace| trace.latest > forgotten);
+        let same = self.is_same_again(changes);
         if changes.iter().all(|change| self.was_written(change)) {
             self.restarts = self.restarts.saturating_add(1);
         } else {
@@ -184,7 +192,9 @@ impl Loop {
         // At the first one nobody has looked: there was nothing to suspect.
         let at_work = seen_at_work || self.restarts == 1;
         self.at_work = counted(self.at_work, at_work);
+        self.soon = if same { self.soon } else { 0 };
         self.soon = counted(self.soon, after <= RIGHT_AFTER);
+        self.quick = if same { self.quick } else { 0 };
         self.quick = counted(self.quick, after <= QUICK);
         self.note(changes.iter().flat_map(keys).collect(), touched);
         self.stage(after)
@@ -195,6 +205,24 @@ impl Loop {
             let trace = self.written.get(&key);
             trace.is_some_and(|trace| !trace.in_passing)
         })
+    }
+
+    /// Whether this is about a path that the latest restart was about, too, or about all that one in
+    /// every three is about.
+    fn is_same_again(&mut self, changes: &Changes) -> bool {
+        let is_one_of_the_latest = |change: &Change| {
+            let trace = self.written.get(&Written::Path(change.path.clone()));
+            trace.is_some_and(|trace| trace.latest + 1 == self.number && !trace.in_passing)
+        };
+        let again = changes.iter().any(is_one_of_the_latest);
+        let mut paths: Vec<&Path> = changes.iter().map(|change| &*change.path).collect();
+        paths.sort_unstable();
+        let mut hasher = DefaultHasher::new();
+        paths.hash(&mut hasher);
+        let turn = &mut self.turns[(self.number % TURNS) as usize];
+        let before = std::mem::replace(turn, hasher.finish());
+        let in_turn = before == *turn;
+        again || in_turn
     }
 
     fn begin_row(&mut self) {
@@ -289,7 +317,8 @@ impl Loop {
     /// Whether no person would have kept this up.
     fn is_certain(&self, after: Duration) -> bool {
         let quick = self.quick >= SPACED_AT && after <= QUICK;
-        quick || self.soon >= CERTAIN_AT && after <= RIGHT_AFTER
+        let soon = self.soon >= CERTAIN_AT || self.restarts >= ANYWAY_AT;
+        quick || soon && after <= RIGHT_AFTER
     }
 }
 
@@ -496,6 +525,23 @@ mod tests {
         }
         let (_, suspicion) = restart(&mut found, &["a"], ChangeKind::Modified, (SOON, false));
         assert_eq!((suspicion, found.spaced), (Suspicion::Repeated, 0));
+    }
+
+    #[test]
+    fn three_paths_in_turns_are_nobody_either_and_two_may_be() {
+        let three = |n| [&["a"][..], &["b"], &["c"]][n as usize % 3];
+        let (said, _) = row(three, |_| (AT_ONCE, false));
+        assert_eq!(said, [(6, Found), (12, Spaced)]);
+        let two = |n| [&["a"][..], &["b"]][n as usize % 2];
+        let (said, _) = row(two, |_| (AT_ONCE, false));
+        assert_eq!(said, [(4, Found)]);
+        let mut found = Loop::default();
+        let mut at = 0;
+        while found.spaced == 0 {
+            at += 1;
+            restart(&mut found, two(at), ChangeKind::Modified, (AT_ONCE, false));
+        }
+        assert_eq!(at, 301);
     }
 
     #[test]

@@ -88,13 +88,27 @@ impl Fold {
     }
 }
 
+/// Whether a burst needs no debouncer, and so no thread: one file was written, or others were moved
+/// to its name. Then [`summary`] says the same.
+pub(super) fn is_simple(events: &[Event]) -> bool {
+    let is_write = |kind| {
+        use EventKind::{Access, Any, Modify};
+        matches!(
+            kind,
+            Any | Access(_) | Modify(ModifyKind::Data(_) | ModifyKind::Name(RenameMode::To))
+        )
+    };
+    let same = |event: &Event| event.paths == events[0].paths && is_write(event.kind);
+    events.iter().all(same)
+}
+
 /// An event about no path: it only wakes the thread.
 fn mark() -> Event {
     Event::new(EventKind::Create(CreateKind::Any)).add_path(PathBuf::new())
 }
 
 /// The last thing that happened to every path, in the order in which they first changed.
-fn summary(events: impl Iterator<Item = Event>, base: &Path) -> Changes {
+pub(super) fn summary(events: impl Iterator<Item = Event>, base: &Path) -> Changes {
     let mut changes: Vec<Change> = Vec::new();
     let mut places: HashMap<PathBuf, usize> = HashMap::new();
     for event in events {
@@ -119,9 +133,13 @@ fn summary(events: impl Iterator<Item = Event>, base: &Path) -> Changes {
             Some(&place) if changes[place].kind == ChangeKind::Removed => {
                 changes[place].kind = ChangeKind::Modified;
             }
-            // What is new stays new, however often it is written.
+            // What is new here stays new, however often it is written.
             Some(&place)
-                if changes[place].kind == ChangeKind::Created && kind == ChangeKind::Modified => {}
+                if kind == ChangeKind::Modified
+                    && matches!(
+                        changes[place].kind,
+                        ChangeKind::Created | ChangeKind::Renamed
+                    ) => {}
             Some(&place) => changes[place].kind = kind,
             None => {
                 places.insert(path.clone(), changes.len());
@@ -164,7 +182,7 @@ impl Watcher for Feeder {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use notify::event::{DataChange, RemoveKind};
+    use notify::event::{AccessKind, AccessMode, DataChange, RemoveKind};
 
     fn event(kind: EventKind, path: &str) -> Event {
         Event::new(kind).add_path(PathBuf::from(path))
@@ -182,6 +200,36 @@ mod tests {
             .map(|change| (change.path.to_str().expect("UTF-8"), change.kind))
             .collect();
         assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn without_a_debouncer_the_same_is_said_of_a_simple_burst() {
+        let close = EventKind::Access(AccessKind::Close(AccessMode::Write));
+        let moved_in = EventKind::Modify(ModifyKind::Name(RenameMode::To));
+        let kinds = [WRITE, close, moved_in, EventKind::Any];
+        // All that are up to four events long.
+        let numbers = |length| (0..kinds.len().pow(length)).map(move |number| (length, number));
+        for (length, number) in (1..5).flat_map(numbers) {
+            let kind = |place| kinds[number / kinds.len().pow(place) % kinds.len()];
+            let events: Vec<Event> = (0..length)
+                .map(|place| event(kind(place), "/w/a"))
+                .collect();
+            assert!(is_simple(&events));
+            let mut fold = Fold::open().expect("a thread");
+            events.iter().cloned().for_each(|event| fold.push(event));
+            let folded = fold.close(Path::new("/w"));
+            assert_eq!(summary(events.into_iter(), Path::new("/w")), folded);
+        }
+    }
+
+    #[test]
+    fn two_paths_and_files_that_come_or_go_are_not_simple() {
+        let write = || event(WRITE, "/w/a");
+        assert!(is_simple(&[]) && is_simple(&[write(), write()]));
+        assert!(!is_simple(&[write(), event(WRITE, "/w/b")]));
+        for kind in [CREATE, REMOVE, MOVED_OUT] {
+            assert!(!is_simple(&[write(), event(kind, "/w/a")]));
+        }
     }
 
     const WRITE: EventKind = EventKind::Modify(ModifyKind::Data(DataChange::Any));

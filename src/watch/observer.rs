@@ -22,7 +22,7 @@ use notify::{EventKind, RecommendedWatcher};
 use super::awaited::Awaited;
 use super::contents::Contents;
 use super::filter::{Filter, Root, Rule, Verdict};
-use super::fold::Fold;
+use super::fold::{self, Fold};
 use super::git;
 use super::poll::ANOTHER;
 use super::recent::Recent;
@@ -43,7 +43,7 @@ const HEAD_START: Duration = Duration::from_millis(4);
 const LEARN_AFTER: Duration = Duration::from_millis(2);
 
 /// It is COMMAND's turn, too, when it has just been told to stop: its events are folded so much later,
-/// unless they are so many.
+/// unless they are so many, or so few that there is nothing to fold.
 const FOLD_AFTER: Duration = Duration::from_millis(1);
 const UNFOLDED_MAX: usize = 100;
 
@@ -84,6 +84,8 @@ pub(super) struct Observer<R> {
     locks: HashMap<PathBuf, Option<PathBuf>>,
     batch: Batch,
     burst: Burst,
+    /// Whether the table of mounts is to be looked at.
+    mounted: bool,
     moves: moved::Moves,
     /// What a directory told last of a file that is watched itself.
     told: Option<(PathBuf, EventKind)>,
@@ -159,6 +161,7 @@ impl<R: Fn(Report)> Observer<R> {
             locks: HashMap::new(),
             batch: Batch::default(),
             burst: Burst::default(),
+            mounted: false,
             moves: moved::Moves::default(),
             told: None,
             fold: None,
@@ -197,7 +200,8 @@ impl<R: Fn(Report)> Observer<R> {
                     // What was done before this was said is told by nobody any more.
                     self.look_at_mode();
                 }
-                Message::Mounted => self.mounts_changed(),
+                // Many may come at once.
+                Message::Mounted => self.mounted = true,
             }
         }
     }
@@ -213,6 +217,10 @@ impl<R: Fn(Report)> Observer<R> {
                 Err(TryRecvError::Empty) => {}
             }
             self.flush();
+            if std::mem::take(&mut self.mounted) {
+                self.mounts_changed();
+                continue;
+            }
             if self.has_strays() {
                 self.find_strays();
                 continue;
@@ -805,8 +813,10 @@ impl<R: Fn(Report)> Observer<R> {
             lock,
         }));
         self.unfolded.extend(batch.events);
-        self.fold_at
-            .get_or_insert_with(|| Instant::now() + FOLD_AFTER);
+        if !self.is_simple() {
+            self.fold_at
+                .get_or_insert_with(|| Instant::now() + FOLD_AFTER);
+        }
         if self.unfolded.len() > UNFOLDED_MAX {
             self.fold();
         }
@@ -863,6 +873,11 @@ impl<R: Fn(Report)> Observer<R> {
                 self.locks.insert(dir.to_path_buf(), git::lock_of(dir));
             }
         }
+    }
+
+    /// Whether there is nothing to fold in the burst.
+    fn is_simple(&self) -> bool {
+        self.fold.is_none() && fold::is_simple(&self.unfolded)
     }
 
     /// Folds the events that came in.
@@ -923,12 +938,21 @@ impl<R: Fn(Report)> Observer<R> {
             }
         }
         self.noted.clear();
-        self.fold();
-        let fold = self.fold.take();
+        let mut changes = self.folded();
         let base = self.filter.base();
-        let mut changes = fold.map_or_else(Changes::default, |fold| fold.close(base));
         changes.retain(|path| !burst.same.contains(&base.join(path)));
         self.event(Event::Collected(changes));
+    }
+
+    /// What happened in the burst, of which nothing is left.
+    fn folded(&mut self) -> Changes {
+        if self.is_simple() {
+            let events = std::mem::take(&mut self.unfolded);
+            return fold::summary(events.into_iter(), self.filter.base());
+        }
+        self.fold();
+        let fold = self.fold.take();
+        fold.map_or_else(Changes::default, |fold| fold.close(self.filter.base()))
     }
 
     fn event(&self, event: Event) {

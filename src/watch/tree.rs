@@ -34,8 +34,8 @@ pub(super) struct Tree {
     /// Whether it has been told, once: every new directory will be without one from then on.
     told_full: bool,
     dirs: BTreeMap<PathBuf, Dir>,
-    /// The files that are watched themselves, and whether their watches stand: see [`files`].
-    files: BTreeMap<PathBuf, bool>,
+    /// The files that are watched themselves: see [`files`].
+    files: BTreeMap<PathBuf, files::Own>,
     /// Directories whose files have no stamps yet.
     unstamped: Vec<PathBuf>,
     /// Directories that could not be watched, or not listed.

@@ -6,6 +6,7 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
+use crate::bursts::is_one_restart;
 use crate::sandbox::{Rwatch, Sandbox, eventually};
 
 /// Where mounts are seen by nobody else; it goes with this, and so do they.
@@ -99,22 +100,26 @@ impl Drop for Namespace {
 
 /// Starts to watch these, and `beside`, which is there for the fences.
 fn start(namespace: &Namespace, sandbox: Sandbox, roots: &[&str]) -> Rwatch {
-    let sandbox = namespace.wrap(sandbox.dir("beside").fences("beside/"));
-    let roots = roots.iter().chain(&["beside"]);
-    sandbox.start(roots.flat_map(|root| ["-w", root]), ["child"])
+    start_as(&["child"], namespace, sandbox, roots)
 }
 
-/// What is written in place to either file is seen as a change of `path`, each time once.
+/// The same with another command.
+fn start_as(command: &[&str], namespace: &Namespace, sandbox: Sandbox, roots: &[&str]) -> Rwatch {
+    let sandbox = namespace.wrap(sandbox.dir("beside").fences("beside/"));
+    let roots = roots.iter().chain(&["beside"]);
+    sandbox.start(roots.flat_map(|root| ["-w", root]), command)
+}
+
+/// What is written in place to either file is seen as a change of `path`, once.
 #[track_caller]
 fn both_are_seen(rwatch: &mut Rwatch, namespace: &Namespace, host: &str, path: &str) {
-    for n in 0..3 {
-        rwatch.write(host, &format!("host {n}"));
-        rwatch.restarts_for(&[path]);
-        assert_eq!(rwatch.settle(), 0, "{}", rwatch.transcript());
-        namespace.run(&format!("echo here {n} > {path}"));
-        rwatch.restarts_for(&[path]);
-        assert_eq!(rwatch.settle(), 0, "{}", rwatch.transcript());
+    let cat = |text: &str| format!("cat {text}");
+    for _ in 0..3 {
+        is_one_restart(rwatch, |s, text| s.write(host, text), cat);
+        let write = |text: &str| namespace.run(&format!("printf {text} > {path}"));
+        is_one_restart(rwatch, |_, text| write(text), cat);
     }
+    rwatch.notices(path, |s| s.write(host, "named"));
 }
 
 #[test]
@@ -122,7 +127,7 @@ fn a_single_file_that_is_mounted_is_seen_from_both_sides() {
     let sandbox = Sandbox::new().file("host/c", "").file("etc/c", "");
     let namespace = Namespace::of(&sandbox);
     namespace.run("mount --bind host/c etc/c");
-    let mut rwatch = start(&namespace, sandbox, &["etc/c"]);
+    let mut rwatch = start_as(&["child", "cat", "etc/c"], &namespace, sandbox, &["etc/c"]);
     rwatch.ready();
     both_are_seen(&mut rwatch, &namespace, "host/c", "etc/c");
     rwatch.ignores(|s| s.write("host/d", ""));
@@ -139,7 +144,8 @@ fn a_single_file_that_is_mounted_below_a_root_is_seen_from_both_sides() {
         .file("app/.gitignore", "*.log");
     let namespace = Namespace::of(&sandbox);
     namespace.run("mount --bind host/c app/etc/c; mount --bind host/log app/etc/c.log");
-    let mut rwatch = start(&namespace, sandbox, &["app"]);
+    let words = ["child", "cat", "app/etc/c", "cat", "app/etc/d"];
+    let mut rwatch = start_as(&words, &namespace, sandbox, &["app"]);
     rwatch.ready();
     both_are_seen(&mut rwatch, &namespace, "host/c", "app/etc/c");
     rwatch.ignores(|s| s.write("host/log", "not ours"));

@@ -3,6 +3,7 @@
 use std::fs;
 use std::os::unix::fs::symlink;
 
+use crate::bursts::is_one_restart;
 use crate::sandbox::{Rwatch, Sandbox};
 use crate::saves::explains;
 
@@ -28,24 +29,22 @@ fn a_single_file_is_followed_through_saves_by_rename() {
 #[test]
 fn a_single_file_is_seen_by_its_other_names() {
     let sandbox = Sandbox::new().file("conf.json", "").dir("src");
-    let sandbox = sandbox.fences("src/");
-    let mut rwatch = start(sandbox, &["-w", "conf.json", "-w", "src"]);
+    let options = ["-w", "conf.json", "-w", "src"];
+    let mut rwatch = sandbox
+        .fences("src/")
+        .start(options, ["child", "cat", "conf.json"]);
+    rwatch.ready();
+    let cat = |text: &str| format!("cat {text}");
     for n in 0..5 {
         let other = rwatch.side(&format!("other{n}"));
         fs::hard_link(rwatch.path("conf.json"), &other).expect("one file system");
-        for text in ["by its other name", "again"] {
-            fs::write(&other, text).expect("a file");
-            rwatch.restarts_for(&["conf.json"]);
-            assert_eq!(rwatch.settle(), 0, "{}", rwatch.transcript());
-        }
-        rwatch.write("conf.json", "by its own");
-        rwatch.restarts_for(&["conf.json"]);
-        assert_eq!(rwatch.settle(), 0, "{}", rwatch.transcript());
+        let write = |text: &str| fs::write(&other, text).expect("a file");
+        is_one_restart(&mut rwatch, |_, text| write(text), cat);
+        rwatch.notices("conf.json", |_| write("named"));
+        is_one_restart(&mut rwatch, |s, text| s.write("conf.json", text), cat);
         // From then on that is another file.
-        rwatch.save("conf.json", "anew");
-        rwatch.restarts_for(&["conf.json"]);
-        assert_eq!(rwatch.settle(), 0, "{}", rwatch.transcript());
-        rwatch.ignores(|_| fs::write(&other, "not ours any more").expect("a file"));
+        is_one_restart(&mut rwatch, |s, text| s.save("conf.json", text), cat);
+        rwatch.ignores(|_| write("not ours any more"));
     }
 }
 

@@ -20,12 +20,15 @@ use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::libc;
 use nix::sys::pthread::pthread_kill;
 use nix::sys::signal::{SigSet, Signal};
-use nix::unistd::{Pid, gettid};
+use nix::unistd::{Pid, getpid, gettid};
 
 use super::{FORGET, LEAVE};
 
-/// How the kernel tells that something was typed. It comes before `LEAVE`.
+/// How the kernel tells that something was typed.
 const TYPED: Signal = Signal::SIGUSR1;
+/// Has the thread end that listens to that, when it has taken in what came before. Not `LEAVE`, which
+/// is sent to the process: one of its threads gets it.
+const END: Signal = Signal::SIGUSR2;
 
 /// fcntl(2). The libc crate has them for some targets only.
 const F_SETSIG: libc::c_int = 10;
@@ -55,7 +58,7 @@ pub(super) fn listen(rwatch: i32, within: Duration) -> bool {
         }
     }
     let typed = keys.ok().and_then(|keys| {
-        let _ = pthread_kill(keys.as_pthread_t(), LEAVE);
+        let _ = pthread_kill(keys.as_pthread_t(), END);
         keys.join().ok().flatten()
     });
     ctrl_c > typed && ctrl_c > forgotten && ctrl_c.is_some_and(|at| at.elapsed() <= within)
@@ -63,7 +66,7 @@ pub(super) fn listen(rwatch: i32, within: Duration) -> bool {
 
 /// When something was typed that was no signal, the last time. It is not read: COMMAND does that.
 fn listen_to_keys(ready: &Sender<()>) -> Option<Instant> {
-    let mut ear = Ear::for_signals(&[TYPED, LEAVE]);
+    let mut ear = Ear::for_signals(&[TYPED, END]);
     let _tty = watch_keys();
     let _ = ready.send(());
     let mut typed = None;
@@ -71,7 +74,7 @@ fn listen_to_keys(ready: &Sender<()>) -> Option<Instant> {
         let heard = ear.next();
         match heard.signal {
             TYPED if heard.code == POLL_IN => typed = Some(heard.at),
-            LEAVE => return typed,
+            END if heard.from == getpid() => return typed,
             _ => {}
         }
     }

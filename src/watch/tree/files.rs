@@ -16,55 +16,72 @@ use notify::{ErrorKind, PathOp, Watcher as _};
 
 use super::{Problem, Tree};
 
+/// What is to become of a file's own watch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in super::super) enum Own {
+    /// It is to be set, on what is at the path now.
+    Wanted,
+    /// It stands.
+    Set,
+    /// It is to be taken away.
+    Unwanted,
+}
+
 impl Tree {
-    /// Watches these files themselves, and no other ones, from [`Tree::watch_files`] on.
+    /// Asks for these files to be watched themselves, and no other ones, from [`Tree::watch_files`] on.
     pub(in super::super) fn want_files(&mut self, wanted: &BTreeSet<PathBuf>) {
         // Elsewhere a watch on a file is one on its name.
         if !cfg!(target_os = "linux") {
             return;
         }
-        let unwanted: Vec<PathBuf> = self
-            .files
-            .keys()
-            .filter(|file| !wanted.contains(*file))
-            .cloned()
-            .collect();
-        for file in &unwanted {
-            self.files.remove(file);
-        }
-        if !unwanted.is_empty() {
-            self.unwatch(unwanted);
+        for (file, own) in &mut self.files {
+            *own = match (*own, wanted.contains(file)) {
+                (_, false) => Own::Unwanted,
+                (Own::Unwanted, true) => Own::Wanted,
+                (own, true) => own,
+            };
         }
         for file in wanted {
-            self.files.entry(file.clone()).or_insert(false);
+            self.files.entry(file.clone()).or_insert(Own::Wanted);
         }
     }
 
     /// Whether this file is watched itself, or is to be.
     pub(in super::super) fn watches_file(&self, path: &Path) -> bool {
-        self.files.contains_key(path)
+        let own = self.files.get(path);
+        own.is_some_and(|own| *own != Own::Unwanted)
     }
 
     /// Takes in that another file may be at `path`, or below it, than the one that is watched.
     pub(in super::super) fn lose_files(&mut self, path: &Path) {
-        for (file, stands) in &mut self.files {
-            *stands &= !file.starts_with(path);
+        for (file, own) in &mut self.files {
+            if *own == Own::Set && file.starts_with(path) {
+                *own = Own::Wanted;
+            }
         }
     }
 
-    /// Whether there are files that are still to be watched.
+    /// Whether there are watches of files that are to be set, or to be taken away.
     pub(in super::super) fn lacks_files(&self) -> bool {
-        self.files.values().any(|stands| !stands)
+        self.files.values().any(|own| *own != Own::Set)
     }
 
-    /// Watches the files that are still to be watched: which ones.
+    /// Watches the files that were asked for, and no other ones: which ones are new.
     pub(in super::super) fn watch_files(&mut self) -> (Vec<PathBuf>, Vec<Problem>) {
-        let lost = self.files.iter_mut().filter(|(_, stands)| !**stands);
-        let lost = lost.map(|(file, stands)| {
-            *stands = true;
-            file.clone()
-        });
-        let lost: Vec<PathBuf> = lost.collect();
+        let in_state = |wanted: Own| {
+            let files = self.files.iter().filter(|(_, own)| **own == wanted);
+            files.map(|(file, _)| file.clone()).collect::<Vec<_>>()
+        };
+        let (unwanted, lost) = (in_state(Own::Unwanted), in_state(Own::Wanted));
+        for file in &unwanted {
+            self.files.remove(file);
+        }
+        for file in &lost {
+            self.files.insert(file.clone(), Own::Set);
+        }
+        if !unwanted.is_empty() {
+            self.unwatch(unwanted);
+        }
         let mut problems = Vec::new();
         self.find_silent(&lost, &mut problems);
         let (polled, watched): (Vec<&PathBuf>, Vec<&PathBuf>) =
