@@ -8,6 +8,7 @@
 //!
 //! The tables go to standard output; a whole run writes them, and a plot of each, into tests/bench.
 
+mod busy;
 mod plot;
 mod processes;
 mod programs;

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use nix::time::ClockId;
 
+use crate::busy::BusyLoops;
 use crate::programs::Programs;
 use crate::report::{GROWTH, Report, Unit};
 use crate::session::{Nanos, Session, millis, nanos, now, save_as};
@@ -16,8 +17,9 @@ use crate::trees::Tree;
 type Scenario = fn(&Bench) -> Vec<Report>;
 
 /// The scenarios by name.
-pub(crate) const ALL: [(&str, Scenario); 5] = [
+pub(crate) const ALL: [(&str, Scenario); 6] = [
     ("save", save),
+    ("busy", busy),
     ("slow-stop", slow_stop),
     ("bursts", bursts),
     ("rest", rest),
@@ -28,6 +30,8 @@ pub(crate) const ALL: [(&str, Scenario); 5] = [
 const OVER: Duration = Duration::from_secs(2);
 const REST: Duration = Duration::from_secs(10);
 const SAVES: usize = 6;
+const BUSY: usize = 4;
+const BUSY_BURST: usize = 500;
 const BURST: usize = 5000;
 
 /// Who measures, and how often.
@@ -65,19 +69,59 @@ fn save(bench: &Bench) -> Vec<Report> {
     let mut saves = bench.report("save", "One save of one file");
     let mut first = bench.report("first-start", "The first start");
     bench.interleave(6, |tool| {
-        for (how, name) in [(How::Write, "written"), (How::Rename, "renamed")] {
+        for (how, name) in HOWS {
             let mut session = bench.start(tool, &tree, how, 0);
             first.add(tool, "child's main()", Unit::Millis, session.first_start());
             session.settle();
-            for _ in 0..SAVES {
-                let save = session.save();
-                let metric = |what: &str| format!("{name}: {what}");
-                saves.add(tool, &metric("stop signal"), Unit::Millis, save.signal);
-                saves.add(tool, &metric("new main()"), Unit::Millis, save.start);
-            }
+            save_often(&mut session, name, |metric, value| {
+                saves.add(tool, metric, Unit::Millis, value);
+            });
         }
     });
     vec![saves, first]
+}
+
+const HOWS: [(How, &str); 2] = [(How::Write, "written"), (How::Rename, "renamed")];
+
+fn save_often(session: &mut Session, name: &str, mut add: impl FnMut(&str, Option<f64>)) {
+    for _ in 0..SAVES {
+        let save = session.save();
+        add(&format!("{name}: stop signal"), save.signal);
+        add(&format!("{name}: new main()"), save.start);
+    }
+}
+
+/// The same beside programs that take all the time they are given, and a burst beside them: a
+/// checkout of 500 files. The tools are started on a machine that has time for it.
+fn busy(bench: &Bench) -> Vec<Report> {
+    let tree = small();
+    let title = format!("One save of one file, beside {BUSY} busy loops");
+    let mut saves = bench.report("busy", &title);
+    bench.interleave(10, |tool| {
+        for (how, name) in HOWS {
+            let mut session = bench.start(tool, &tree, how, 0);
+            session.first_start();
+            session.settle();
+            let loops = BusyLoops::start(BUSY);
+            session.settle();
+            save_often(&mut session, name, |metric, value| {
+                saves.add(tool, metric, Unit::Millis, value);
+            });
+            drop(loops);
+        }
+    });
+    let tree = two_branches(BUSY_BURST);
+    let title = format!("git checkout of {BUSY_BURST} files, beside {BUSY} busy loops");
+    let mut checkout = bench.report("busy-checkout", &title);
+    let mut on_two = true;
+    bench.interleave(3, |tool| {
+        let mut loops = None;
+        burst(bench, tool, &tree, &mut checkout, || {
+            loops = Some(BusyLoops::start(BUSY));
+            check_out(&tree, &mut on_two)
+        });
+    });
+    vec![saves, checkout]
 }
 
 /// One save, with a child that takes its time to stop.
@@ -100,23 +144,12 @@ fn slow_stop(bench: &Bench) -> Vec<Report> {
 
 /// A checkout of 5,000 files, and 5,000 saves by rename.
 fn bursts(bench: &Bench) -> Vec<Report> {
-    let tree = Tree::new(100, BURST / 100, 200);
-    tree.git(&["checkout", "-qb", "one"]);
-    tree.git(&["add", "-A"]);
-    tree.git(&["commit", "-qm", "one"]);
-    tree.git(&["checkout", "-qb", "two"]);
-    for file in tree.files() {
-        save_as(&file, "two", How::Write);
-    }
-    tree.git(&["commit", "-qam", "two"]);
-
+    let tree = two_branches(BURST);
     let mut checkout = bench.report("checkout", "git checkout of 5,000 files");
     let mut on_two = true;
     bench.interleave(3, |tool| {
         burst(bench, tool, &tree, &mut checkout, || {
-            tree.git(&["checkout", "-q", if on_two { "one" } else { "two" }]);
-            on_two = !on_two;
-            last_write(&tree)
+            check_out(&tree, &mut on_two)
         });
     });
     let mut renames = bench.report("renames", "5,000 saves by rename");
@@ -129,6 +162,27 @@ fn bursts(bench: &Bench) -> Vec<Report> {
         });
     });
     vec![checkout, renames]
+}
+
+/// A tree of so many files, all of which differ between its branches `one` and `two`.
+fn two_branches(files: usize) -> Tree {
+    let tree = Tree::new(100, files / 100, 200);
+    tree.git(&["checkout", "-qb", "one"]);
+    tree.git(&["add", "-A"]);
+    tree.git(&["commit", "-qm", "one"]);
+    tree.git(&["checkout", "-qb", "two"]);
+    for file in tree.files() {
+        save_as(&file, "two", How::Write);
+    }
+    tree.git(&["commit", "-qam", "two"]);
+    tree
+}
+
+/// Checks out the other branch; when its last file was written.
+fn check_out(tree: &Tree, on_two: &mut bool) -> Nanos {
+    tree.git(&["checkout", "-q", if *on_two { "one" } else { "two" }]);
+    *on_two = !*on_two;
+    last_write(tree)
 }
 
 /// Has `work` change files, which tells when it changed the last one.
