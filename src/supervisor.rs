@@ -476,7 +476,8 @@ impl Supervisor {
         match self.started {
             Some(started) => {
                 let after = first.duration_since(started);
-                self.looping.suspect(&activity.changes, after)
+                let now = now.duration_since(started);
+                self.looping.suspect(&activity.changes, after, now)
             }
             None => Suspicion::None,
         }
@@ -837,6 +838,7 @@ impl Supervisor {
         let verdict = burst.verdict(now);
         match verdict {
             Verdict::Wait => {}
+            Verdict::Over if burst.doubt(now) => {}
             Verdict::Calm => self.burst = None,
             Verdict::Certain => {
                 burst.harden(now);
@@ -864,7 +866,9 @@ impl Supervisor {
 
     /// Does not wait any longer for the end of the burst; whether that was what stood against a start.
     pub(super) fn cut_burst(&mut self) -> bool {
-        let waits = |burst: &&mut Burst| !burst.lets_start() && !burst.is_being_cut();
+        // A soft one is certain, or none, in a moment.
+        let waits =
+            |burst: &&mut Burst| !burst.is_soft() && !burst.lets_start() && !burst.is_being_cut();
         let Some(burst) = self.burst.as_mut().filter(waits) else {
             return false;
         };

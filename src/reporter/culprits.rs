@@ -35,9 +35,14 @@ pub(super) struct Culprits {
 impl Culprits {
     /// What to ignore of all that is `written`, if none of `roots` is to go.
     pub(super) fn find(written: &[Written], roots: &[PathBuf]) -> Self {
-        let mut found = within_dirs(written, roots);
+        Self::find_in(Path::new("."), written, roots)
+    }
+
+    /// The same of what is below this directory.
+    fn find_in(base: &Path, written: &[Written], roots: &[PathBuf]) -> Self {
+        let mut found = within_dirs(base, written, roots);
         if found.len() > NAMED {
-            found = with_endings(found);
+            found = with_endings(base, found);
         }
         let (all, found) = (found.len(), found.into_iter().take(NAMED));
         let (names, ignores): (Vec<_>, Vec<_>) = found
@@ -99,7 +104,7 @@ fn listed(names: &[String], more: usize) -> String {
 }
 
 /// Puts a directory in the place of those who are all that is in it, the outermost one.
-fn within_dirs(written: &[Written], roots: &[PathBuf]) -> BTreeSet<Culprit> {
+fn within_dirs(base: &Path, written: &[Written], roots: &[PathBuf]) -> BTreeSet<Culprit> {
     let paths: BTreeSet<&Path> = written.iter().map(path_of).collect();
     let mut dirs = BTreeMap::new();
     let mut is_theirs = |dir: &Path| {
@@ -107,7 +112,7 @@ fn within_dirs(written: &[Written], roots: &[PathBuf]) -> BTreeSet<Culprit> {
         let may_go = dir.is_relative() && !roots.iter().any(|root| root.starts_with(dir));
         *dirs
             .entry(dir.to_path_buf())
-            .or_insert_with(|| inside > 1 && may_go && holds_only(dir, written))
+            .or_insert_with(|| inside > 1 && may_go && holds_only(base, dir, written))
     };
     let culprits = written.iter().map(|one| {
         let above = path_of(one).ancestors().skip(1);
@@ -122,18 +127,18 @@ fn within_dirs(written: &[Written], roots: &[PathBuf]) -> BTreeSet<Culprit> {
 }
 
 /// Whether every file below the directory is one of these.
-fn holds_only(dir: &Path, written: &[Written]) -> bool {
+fn holds_only(base: &Path, dir: &Path, written: &[Written]) -> bool {
     let mut left = vec![dir.to_path_buf()];
     let mut entries = 0;
     while let Some(dir) = left.pop() {
-        let Ok(listing) = fs::read_dir(&dir) else {
+        let Ok(listing) = fs::read_dir(base.join(&dir)) else {
             return false;
         };
         for entry in listing {
             entries += 1;
             let Ok(entry) = entry else { return false };
             let is_dir = entry.file_type().is_ok_and(|kind| kind.is_dir());
-            let path = entry.path();
+            let path = dir.join(entry.file_name());
             if entries > ENTRIES_MAX || !is_dir && !written.iter().any(|one| is_about(one, &path)) {
                 return false;
             }
@@ -146,7 +151,7 @@ fn holds_only(dir: &Path, written: &[Written]) -> bool {
 }
 
 /// Puts the files of a directory that end alike into one, if there is no other such file.
-fn with_endings(culprits: BTreeSet<Culprit>) -> BTreeSet<Culprit> {
+fn with_endings(base: &Path, culprits: BTreeSet<Culprit>) -> BTreeSet<Culprit> {
     let ending_of = |culprit: &Culprit| match culprit {
         Culprit::One(one) => ending(path_of(one)),
         Culprit::Dir(_) | Culprit::Ending(..) => None,
@@ -157,7 +162,7 @@ fn with_endings(culprits: BTreeSet<Culprit>) -> BTreeSet<Culprit> {
             groups.entry(ending).or_default().push(one.clone());
         }
     }
-    groups.retain(|group, members| members.len() > 1 && are_all(group, members));
+    groups.retain(|group, members| members.len() > 1 && are_all(base, group, members));
     let grouped = culprits
         .into_iter()
         .map(|culprit| match ending_of(&culprit) {
@@ -168,13 +173,8 @@ fn with_endings(culprits: BTreeSet<Culprit>) -> BTreeSet<Culprit> {
 }
 
 /// Whether these are all the files right in a directory that end so.
-fn are_all((dir, end): &(PathBuf, OsString), members: &[Written]) -> bool {
-    let here = if dir.as_os_str().is_empty() {
-        Path::new(".")
-    } else {
-        dir
-    };
-    let Ok(listing) = fs::read_dir(here) else {
+fn are_all(base: &Path, (dir, end): &(PathBuf, OsString), members: &[Written]) -> bool {
+    let Ok(listing) = fs::read_dir(base.join(dir)) else {
         return false;
     };
     let names = listing.flatten().map(|entry| dir.join(entry.file_name()));
@@ -242,4 +242,116 @@ fn literal(text: &str) -> String {
         pattern.push(c);
     }
     pattern
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What is ignored of what is written, in a directory with these files. Below a root that is not
+    /// the current directory, which is that of all tests.
+    #[track_caller]
+    fn check(files: &[&str], written: &[Written], names: &str, ignores: &[&str]) {
+        let top = tempfile::tempdir().expect("a temporary directory");
+        for file in files {
+            let file = top.path().join(file);
+            fs::create_dir_all(file.parent().expect("a parent")).expect("writable");
+            fs::write(file, "").expect("writable");
+        }
+        let found = Culprits::find_in(top.path(), written, &[PathBuf::from("root")]);
+        let ignores = ignores.join(" ");
+        assert_eq!((&*found.names, &*found.ignores), (names, &*ignores));
+    }
+
+    fn paths(paths: &[&str]) -> Vec<Written> {
+        let paths = paths.iter().map(|path| Written::Path(path.into()));
+        paths.collect()
+    }
+
+    #[test]
+    fn up_to_three_are_named_as_they_are() {
+        let a = ["a", "src/b", "[c]"];
+        check(&a, &paths(&["a"]), "a", &["--ignore '/a'"]);
+        let two = ["--ignore '/a'", "--ignore '/src/b'"];
+        check(&a, &paths(&["a", "src/b"]), "a and src/b", &two);
+        let three = ["--ignore '/\\[c\\]'", "--ignore '/a'", "--ignore '/src/b'"];
+        check(
+            &a,
+            &paths(&["a", "src/b", "[c]"]),
+            "[c], a and src/b",
+            &three,
+        );
+    }
+
+    #[test]
+    fn a_directory_that_holds_nothing_else_is_one() {
+        let files = ["out/html/a", "out/html/b", "out/c", "src/d"];
+        let written = paths(&["out/html/a", "out/html/b", "out/c"]);
+        check(&files, &written, "out/", &["--ignore '/out/'"]);
+        let inner = ["--ignore '/out/html/'"];
+        check(
+            &files,
+            &paths(&["out/html/a", "out/html/b"]),
+            "out/html/",
+            &inner,
+        );
+        // One file alone does not speak for its directory.
+        check(&files, &paths(&["src/d"]), "src/d", &["--ignore '/src/d'"]);
+    }
+
+    #[test]
+    fn what_is_watched_by_name_does_not_go() {
+        let files = ["root/a", "root/b", "root/out/c", "root/out/d"];
+        let two = ["--ignore '/root/a'", "--ignore '/root/b'"];
+        check(
+            &files,
+            &paths(&["root/a", "root/b"]),
+            "root/a and root/b",
+            &two,
+        );
+        let written = paths(&["root/out/c", "root/out/d"]);
+        check(&files, &written, "root/out/", &["--ignore '/root/out/'"]);
+    }
+
+    #[test]
+    fn many_that_end_alike_are_one_if_they_are_all() {
+        let files = ["src/a.js", "src/b.js", "src/c.js", "src/d.js", "src/a.ts"];
+        let written = paths(&["src/a.js", "src/b.js", "src/c.js", "src/d.js"]);
+        check(&files, &written, "src/*.js", &["--ignore '/src/*.js'"]);
+        let more = [&files[..], &["src/e.js"]].concat();
+        let ignores = [
+            "--ignore '/src/a.js'",
+            "--ignore '/src/b.js'",
+            "--ignore '/src/c.js'",
+            "and so on",
+        ];
+        check(
+            &more,
+            &written,
+            "src/a.js, src/b.js, src/c.js and 1 more",
+            &ignores,
+        );
+    }
+
+    #[test]
+    fn what_is_new_every_time_is_a_pattern() {
+        let like = [Written::Like("logs/[x]-*.log".into())];
+        check(
+            &["logs/other"],
+            &like,
+            "logs/[x]-*.log",
+            &["--ignore '/logs/\\[x\\]-*.log'"],
+        );
+        let both = [
+            paths(&["logs/last"]),
+            vec![Written::Like("logs/*.log".into())],
+        ]
+        .concat();
+        check(
+            &["logs/1.log", "logs/2.log", "logs/last"],
+            &both,
+            "logs/",
+            &["--ignore '/logs/'"],
+        );
+    }
 }

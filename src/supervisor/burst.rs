@@ -38,6 +38,9 @@ const GONE_PATIENCE: Duration = Duration::from_millis(50);
 const WRITING_PATIENCE: Duration = Duration::from_secs(1);
 /// How long a file may stay open after a write before the write counts.
 const SOFT: Duration = Duration::from_millis(100);
+/// Who is woken so late that it was quiet is on a busy machine, where quiet may mean that nobody had the
+/// time to write, or to tell of it.
+const LATE: Duration = Duration::from_millis(2);
 /// How long a burst that does not get on may keep COMMAND down.
 const CAP: Duration = Duration::from_secs(2);
 /// As [`CAP`], where `--delay` sets the quiet time.
@@ -66,6 +69,8 @@ pub(super) struct Burst {
     /// The shortest time for which it has to be quiet.
     quiet: Duration,
     hold: Hold,
+    /// Until when it has to be quiet besides, because it was noticed so late that it was.
+    doubted: Option<Instant>,
     /// Nothing but an `Unsettled` was heard since the question.
     unsettled: bool,
     path: PathBuf,
@@ -141,6 +146,7 @@ impl Burst {
             last: now,
             quiet: QUIET,
             hold: activity.hold,
+            doubted: None,
             unsettled: false,
             alone: true,
             path: latest(&activity),
@@ -174,6 +180,7 @@ impl Burst {
         let moments = [&mut self.first, &mut self.last, &mut self.got_on].into_iter();
         let others = [
             &mut self.spaced,
+            &mut self.doubted,
             &mut self.certain,
             &mut self.locked,
             &mut self.tolerated,
@@ -195,6 +202,7 @@ impl Burst {
     pub(super) fn saw(&mut self, now: Instant, activity: Activity, suspicion: Suspicion) -> bool {
         self.last = now;
         self.hold = activity.hold;
+        self.doubted = None;
         self.unsettled = false;
         self.alone &= self.is_all_of(&activity);
         self.suspicion = self.suspicion.min(suspicion);
@@ -239,6 +247,18 @@ impl Burst {
     /// than every answer to it.
     fn resume(&mut self) {
         self.collecting.take_if(|why| !why.is_order());
+    }
+
+    /// Doubts, once, that quiet that is noticed late is the end of it; whether it does. One file that
+    /// was written, and closed, is not doubted.
+    pub(super) fn doubt(&mut self, now: Instant) -> bool {
+        let late = now.duration_since(self.quiet_at());
+        if late < LATE || self.alone || self.settle.delay.is_some() || self.doubted.is_some() {
+            return false;
+        }
+        let quiet = self.quiet_at().duration_since(self.last);
+        self.doubted = Some(now + quiet.max(late * 2).min(QUIET_TOLERATED));
+        true
     }
 
     /// Takes in that it is being asked what happened, because of this.
@@ -404,7 +424,8 @@ impl Burst {
         } else {
             Duration::ZERO
         };
-        self.last + quiet.max(breath).max(self.patience())
+        let at = self.last + quiet.max(breath).max(self.patience());
+        self.doubted.map_or(at, |until| at.max(until))
     }
 
     /// How long it may be quiet and not be over all the same.

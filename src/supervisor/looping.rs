@@ -72,7 +72,8 @@ pub(super) struct Loop {
     turns: [u64; TURNS as usize],
     /// How long after the start the latest one came.
     after: Duration,
-    found: bool,
+    /// What the user was told of.
+    told: HashSet<Written>,
     /// How many restarts have been spaced out.
     spaced: u32,
 }
@@ -124,16 +125,28 @@ impl Loop {
         self.touched.clear();
     }
 
-    /// Takes in what is changed, so long after COMMAND's start; how far that is suspected.
-    pub(super) fn suspect(&mut self, changes: &[Change], after: Duration) -> Suspicion {
-        if self.touched.len() < PATHS_MAX {
+    /// Takes in what is changed, `now` so long after COMMAND's start, in a burst that began `after` so
+    /// long; how far that is suspected.
+    pub(super) fn suspect(
+        &mut self,
+        changes: &[Change],
+        after: Duration,
+        now: Duration,
+    ) -> Suspicion {
+        // What comes later is somebody else's.
+        if now.saturating_sub(after) <= RIGHT_AFTER && self.touched.len() < PATHS_MAX {
             self.touched.extend(changes.iter().flat_map(keys));
         }
         if !self.is_like_before(after) {
             return Suspicion::None;
         }
         let suspicions = changes.iter().map(|change| self.suspicion(change, after));
-        suspicions.min().unwrap_or(Suspicion::None)
+        match suspicions.min() {
+            Some(Suspicion::None) if changes.iter().any(|change| self.is_part(change)) => {
+                Suspicion::Repeated
+            }
+            suspicion => suspicion.unwrap_or(Suspicion::None),
+        }
     }
 
     fn suspicion(&self, change: &Change, after: Duration) -> Suspicion {
@@ -171,20 +184,23 @@ impl Loop {
     pub(super) fn restart(&mut self, changes: &Changes, after: Duration) -> Option<LoopStage> {
         let touched = std::mem::take(&mut self.touched);
         let seen_at_work = std::mem::take(&mut self.seen_at_work);
-        let is_like_before = self.is_like_before(after);
-        if changes.len() == 0 || changes.len() > PATHS_MAX {
-            *self = Self::default();
-            return None;
-        }
-        if !is_like_before {
+        if !self.is_like_before(after) || changes.len() > PATHS_MAX {
             self.written.clear();
+        }
+        let is_theirs = |change: &&Change| keys(change).any(|key| touched.contains(&key));
+        let changes: Vec<&Change> = changes.iter().filter(is_theirs).collect();
+        let goes_on = changes.iter().any(|change| self.is_part(change))
+            || changes.iter().all(|change| self.was_written(change));
+        if changes.is_empty() || changes.len() > PATHS_MAX {
+            self.begin_row();
+            return None;
         }
         self.after = after;
         self.number += 1;
         let forgotten = self.number.saturating_sub(REMEMBERED);
         self.written.retain(|_, trace| trace.latest > forgotten);
-        let same = self.is_same_again(changes);
-        if changes.iter().all(|change| self.was_written(change)) {
+        let (same, alike) = self.is_same_again(&changes);
+        if goes_on {
             self.restarts = self.restarts.saturating_add(1);
         } else {
             self.begin_row();
@@ -192,11 +208,11 @@ impl Loop {
         // At the first one nobody has looked: there was nothing to suspect.
         let at_work = seen_at_work || self.restarts == 1;
         self.at_work = counted(self.at_work, at_work);
-        self.soon = if same { self.soon } else { 0 };
+        self.soon = if same || alike { self.soon } else { 0 };
         self.soon = counted(self.soon, after <= RIGHT_AFTER);
         self.quick = if same { self.quick } else { 0 };
         self.quick = counted(self.quick, after <= QUICK);
-        self.note(changes.iter().flat_map(keys).collect(), touched);
+        self.note(changes.into_iter().flat_map(keys).collect(), touched);
         self.stage(after)
     }
 
@@ -207,14 +223,27 @@ impl Loop {
         })
     }
 
+    /// Whether this very path has its part in the row: others that come with it begin no other one.
+    fn is_part(&self, change: &Change) -> bool {
+        let trace = self.written.get(&Written::Path(change.path.clone()));
+        trace.is_some_and(|trace| {
+            !trace.in_passing && trace.in_row > 0 && self.has_part(trace.in_row)
+        })
+    }
+
     /// Whether this is about a path that the latest restart was about, too, or about all that one in
-    /// every three is about.
-    fn is_same_again(&mut self, changes: &Changes) -> bool {
-        let is_one_of_the_latest = |change: &Change| {
-            let trace = self.written.get(&Written::Path(change.path.clone()));
+    /// every three is about; and whether it is about one that is like one of the latest.
+    fn is_same_again(&mut self, changes: &[&Change]) -> (bool, bool) {
+        let is_one_of_the_latest = |key: &Written| {
+            let trace = self.written.get(key);
             trace.is_some_and(|trace| trace.latest + 1 == self.number && !trace.in_passing)
         };
-        let again = changes.iter().any(is_one_of_the_latest);
+        let (mut again, mut alike) = (false, false);
+        let keys = changes.iter().flat_map(|change| keys(change));
+        for key in keys.filter(is_one_of_the_latest) {
+            again |= matches!(key, Written::Path(_));
+            alike = true;
+        }
         let mut paths: Vec<&Path> = changes.iter().map(|change| &*change.path).collect();
         paths.sort_unstable();
         let mut hasher = DefaultHasher::new();
@@ -222,11 +251,11 @@ impl Loop {
         let turn = &mut self.turns[(self.number % TURNS) as usize];
         let before = std::mem::replace(turn, hasher.finish());
         let in_turn = before == *turn;
-        again || in_turn
+        (again || in_turn, alike)
     }
 
     fn begin_row(&mut self) {
-        (self.restarts, self.spaced, self.found) = (1, 0, false);
+        (self.restarts, self.spaced) = (1, 0);
         (self.at_work, self.soon, self.quick) = (0, 0, 0);
         for trace in self.written.values_mut() {
             trace.in_row = 0;
@@ -256,13 +285,15 @@ impl Loop {
         } else {
             self.at_work >= LATE_NAMED_AT
         };
-        let is_found = enough && self.is_whole();
-        let was_found = self.found;
-        self.found |= is_found;
-        match self.spaced {
-            1 => Some(LoopStage::Spaced),
-            _ => (is_found && !was_found).then_some(LoopStage::Found),
-        }
+        let stage = match self.spaced {
+            0 if enough && self.is_whole() => LoopStage::Found,
+            0 => return None,
+            _ => LoopStage::Spaced,
+        };
+        let (culprits, _) = self.culprits();
+        let news = culprits.iter().any(|culprit| !self.told.contains(culprit));
+        self.told.extend(culprits);
+        (news || self.spaced == 1).then_some(stage)
     }
 
     /// Whether all that the latest restarts were about came more than once: files that take turns
@@ -390,11 +421,11 @@ mod tests {
     ) -> (Option<LoopStage>, Suspicion) {
         let changes: Vec<Change> = paths.iter().map(|path| change(path, kind)).collect();
         found.begin();
-        let suspicion = found.suspect(&changes, after);
+        let suspicion = found.suspect(&changes, after, after);
         if suspicion > Suspicion::None {
             found.looked(at_work, after);
         }
-        let suspicion = found.suspect(&changes, after);
+        let suspicion = found.suspect(&changes, after, after);
         (
             found.restart(&changes.into_iter().collect(), after),
             suspicion,
@@ -493,7 +524,7 @@ mod tests {
                 change("a", ChangeKind::Modified),
             ];
             found.begin();
-            let suspicion = found.suspect(&changes, AT_ONCE);
+            let suspicion = found.suspect(&changes, AT_ONCE, AT_ONCE);
             assert_eq!(suspicion == Suspicion::Spaced, n > 10, "{n}");
             let folded = changes.into_iter().skip(2).collect();
             found.restart(&folded, AT_ONCE);
@@ -547,24 +578,51 @@ mod tests {
     #[test]
     fn who_saves_something_else_in_the_midst_is_not_slowed_down() {
         let mut found = Loop::default();
-        for n in 0..40 {
-            let (kind, how) = (ChangeKind::Modified, (SOON, true));
-            if n % 7 == 3 {
-                let (_, suspicion) = restart(&mut found, &["a", "mine"], kind, how);
-                assert!(suspicion < Suspicion::Spaced, "{n}");
+        let mut said = Vec::new();
+        for n in 1..=60 {
+            let changes = ["a", "mine"].map(|path| change(path, ChangeKind::Modified));
+            found.begin();
+            let of_loop = found.suspect(&changes[..1], AT_ONCE, AT_ONCE);
+            assert_eq!(of_loop == Suspicion::Spaced, n > 10, "{n}");
+            // Every second time, and always when COMMAND has been up for a while.
+            let mine = n % 2 == 0;
+            if mine {
+                let of_person = found.suspect(&changes[1..], AT_ONCE, RIGHT_AFTER * 2);
+                assert!(of_person < Suspicion::Spaced, "{n}");
             }
-            restart(&mut found, &["a"], kind, how);
+            let changes = changes.into_iter().take(if mine { 2 } else { 1 });
+            let stage = found.restart(&changes.collect(), AT_ONCE);
+            said.extend(stage.map(|stage| (n, stage)));
         }
+        assert_eq!(said, [(3, Found), (10, Spaced)]);
+        assert_eq!(found.culprits().0, paths(&["a"]));
+    }
+
+    #[test]
+    fn what_it_writes_only_when_it_has_the_time_belongs_to_it() {
+        let mut found = Loop::default();
+        let mut said = Vec::new();
+        let mut slowed = Vec::new();
+        for n in 1..=20 {
+            let all = ["a", "b", "c"];
+            let written = if found.spaced > 0 { 3 } else { 1 };
+            let (stage, suspicion) = restart(
+                &mut found,
+                &all[..written],
+                ChangeKind::Modified,
+                (SOON, true),
+            );
+            said.extend(stage.map(|stage| (n, stage)));
+            slowed.extend((suspicion == Suspicion::Spaced).then_some(n));
+        }
+        assert_eq!(said, [(3, Found), (10, Spaced), (14, Spaced)]);
+        assert_eq!(slowed[0], 15);
+        assert_eq!(found.culprits().0, paths(&["a", "b", "c"]));
     }
 
     #[test]
     fn anything_else_ends_a_loop() {
-        for (paths, after) in [
-            (&["b"][..], SOON),
-            (&["a", "b"], SOON),
-            (&["a"], RIGHT_AFTER * 2),
-            (&[], SOON),
-        ] {
+        for (paths, after) in [(&["b"][..], SOON), (&["a"], RIGHT_AFTER * 2), (&[], SOON)] {
             let mut found = Loop::default();
             for _ in 0..12 {
                 restart(&mut found, &["a"], ChangeKind::Modified, (SOON, true));

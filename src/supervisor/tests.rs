@@ -981,6 +981,16 @@ transcripts! {
             2200 emptied 0          | spawn 2 change a
             7000 elapsed            | ·
         ";
+        rs_cuts_nothing_short_that_may_be_none: "rwatch -p" "
+            1000 change b  | ·
+            1004 elapsed   | collect, 'b changed, starting', spawn 1 change b
+            2000 change b  | 'SIGTERM: change', SIGTERM 1
+            2004 elapsed   | collect, 'b changed'
+            2010 soft      | ·
+            2020 rs        | ·
+            2030 calmed    | ·
+            2040 emptied 0 | spawn 2 change b
+        ";
         q_ends_with_0: "rwatch" "
             1000 q         | 'SIGTERM: asked', SIGTERM 1
             1010 q         | ·
@@ -1330,9 +1340,10 @@ fn another_path_is_not_slowed_down_with_a_loop() {
          650 change b  | 'SIGTERM: change', SIGTERM 11
          651 emptied 0 | ·
          660 elapsed   | collect, 'a +1 changed', spawn 12 change a b
-         700 change    | look 12, 'SIGTERM: change', SIGTERM 12
-         701 emptied 0 | ·
-         704 elapsed   | collect, 'a changed', spawn 13 change a
+         700 change    | look 12
+        2660 elapsed   | 'SIGTERM: change', SIGTERM 12
+        2660 elapsed   | collect, 'a changed'
+        2670 emptied 0 | spawn 13 change a
     ";
     check_after_ten_rounds(50, true, rest);
 }

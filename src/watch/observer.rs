@@ -705,7 +705,16 @@ impl<R: Fn(Report)> Observer<R> {
 
     /// Takes in the files that were found in new directories.
     fn all_appeared(&mut self, found: Vec<PathBuf>, problems: Vec<Problem>) {
+        let hidden = found.iter().filter(|it| self.filter.hides_its_dir(it));
+        let hidden: Vec<PathBuf> = hidden.cloned().collect();
+        for file in &hidden {
+            // It came after its directory was found, and before that was watched.
+            self.rules_changed(file);
+        }
         for path in found {
+            if !hidden.is_empty() && !self.is_in_tree(&path) {
+                continue;
+            }
             self.burst.gone.remove(&path);
             let file = self.tree.linked.end_of(&path).unwrap_or(&path);
             if self

@@ -6,10 +6,13 @@
 //! so a metronome runs beside each burst. An attempt during which it was disturbed, and which
 //! was answered by more than one restart, proves nothing, and another one is made.
 
-use std::fs;
+use std::fs::{self, File};
+use std::io::Write as _;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
+
+use nix::sys::signal::Signal;
 
 use crate::sandbox::{Rwatch, Sandbox, Start};
 
@@ -48,6 +51,19 @@ pub(crate) fn undisturbed(work: impl FnOnce()) -> bool {
         drop(guard);
         let took = began.elapsed();
         metronome.join().expect("the metronome does not fail") < LATE && took < LONG
+    })
+}
+
+/// Does `work` on a machine that has more to do than it can.
+pub(crate) fn beside_busy_loops<T>(work: impl FnOnce() -> T) -> T {
+    const LOOPS: usize = 4;
+    let over = AtomicBool::new(false);
+    thread::scope(|scope| {
+        let _over = Over(&over);
+        for _ in 0..LOOPS {
+            scope.spawn(|| while !over.load(Ordering::Relaxed) {});
+        }
+        work()
     })
 }
 
@@ -184,6 +200,113 @@ fn delay_joins_what_is_far_apart() {
         rwatch.transcript()
     );
     assert_eq!(start.before, ["signal TERM", "tally new=5"]);
+}
+
+#[test]
+fn a_burst_that_gets_on_is_one_restart_however_long_it_takes() {
+    const MANY: usize = 60;
+    let mut rwatch = tallying(Sandbox::new().dir("src"), &[]);
+    // One file stays open all the while, so that no gap can matter.
+    let mut open = File::create(rwatch.path("src/open")).expect("a writable sandbox");
+    for n in 0..MANY {
+        writeln!(open, "new").expect("a writable sandbox");
+        rwatch.write(&name(n), "new");
+        // As long as an endless writer has, and half as long again.
+        thread::sleep(Duration::from_millis(50));
+    }
+    drop(open);
+    rwatch.says("waiting for the end of the changes, src/* is the latest");
+    let start = rwatch.ready();
+    let whole = format!("tally new={}", MANY + 1);
+    assert_eq!((start.run, start.before.last()), (2, Some(&whole)));
+    assert_eq!(rwatch.settle(), 0);
+}
+
+#[test]
+fn what_git_does_under_its_lock_is_one_restart() {
+    let sandbox = Sandbox::new().dir(".git");
+    let mut rwatch = sandbox.start([""; 0], ["child"]);
+    rwatch.ready();
+    rwatch.write(".git/index.lock", "");
+    rwatch.save("a.js", "");
+    rwatch.says("waiting for git, which holds .git/index.lock; *");
+    // An endless writer would have had its time.
+    thread::sleep(Duration::from_secs(2));
+    rwatch.save("b.js", "");
+    rwatch.remove(".git/index.lock");
+    rwatch.restarts_for(&["a.js", "b.js"]);
+    assert_eq!(rwatch.settle(), 0);
+}
+
+#[test]
+fn so_it_is_under_that_of_another_work_tree_in_it() {
+    let sandbox = Sandbox::new().dir(".git/modules/lib").dir("lib");
+    sandbox.write("lib/.git", "gitdir: ../.git/modules/lib\n");
+    let mut rwatch = sandbox.dir("other").start([""; 0], ["child"]);
+    rwatch.ready();
+    // One that was not there at the start.
+    rwatch.tool("sh", &["-c", "mkdir new; mkdir new/.git; mv new other"]);
+    rwatch.save("other/new/b.js", "");
+    rwatch.comes_to("other/new/b.js");
+    for (lock, file) in [
+        (".git/modules/lib/index.lock", "lib/a.js"),
+        ("other/new/.git/index.lock", "other/new/a.js"),
+    ] {
+        rwatch.write(lock, "");
+        rwatch.save(file, "");
+        rwatch.says("waiting for git, which holds *index.lock; *");
+        rwatch.remove(lock);
+        rwatch.restarts_for(&[file]);
+    }
+}
+
+#[test]
+fn who_runs_beside_an_endless_writer_is_left_alone_while_that_takes_a_breath() {
+    const BREATH: Duration = Duration::from_millis(40);
+    for attempt in 1..=ATTEMPTS {
+        let mut rwatch = Sandbox::new().start([""; 0], ["child", "cat", "log0.txt"]);
+        rwatch.ready();
+        let (slow, over) = (AtomicBool::new(false), AtomicBool::new(false));
+        let logs = ["log0.txt", "log1.txt"].map(|name| rwatch.path(name));
+        let worst = thread::scope(|scope| {
+            let writer = scope.spawn(|| {
+                let mut worst = Duration::ZERO;
+                for n in 0.. {
+                    if over.load(Ordering::Relaxed) {
+                        break;
+                    }
+                    let before = Instant::now();
+                    fs::write(&logs[n % 2], "more").expect("a sandbox");
+                    let is_slow = slow.load(Ordering::Relaxed);
+                    thread::sleep(if is_slow { BREATH } else { BEAT });
+                    worst = worst.max(before.elapsed());
+                }
+                fs::write(&logs[0], "last").expect("a sandbox");
+                worst
+            });
+            let _over = Over(&over);
+            rwatch.says("log*.txt is still being written, starting all the same");
+            slow.store(true, Ordering::Relaxed);
+            thread::sleep(30 * BREATH);
+            over.store(true, Ordering::Relaxed);
+            writer.join().expect("it can write")
+        });
+        while !rwatch.ready().before.contains(&"cat last".to_owned()) {}
+        rwatch.end_by(Signal::SIGTERM);
+        let said = rwatch.said();
+        let overrun = said.iter().rposition(|line| line.contains("all the same"));
+        let after = &said[overrun.expect("it was said")..];
+        let restarts = after
+            .iter()
+            .filter(|line| line.ends_with(" changed, restarting"));
+        let restarts = restarts.count();
+        if restarts == 1 {
+            return;
+        }
+        eprintln!("attempt {attempt}: {restarts} restarts, the longest breath was {worst:?}");
+        assert!(worst > 4 * BREATH, "{}", rwatch.transcript());
+    }
+    eprintln!("skipped: the machine is too busy to tell a breath from an end");
 }
 
 #[test]

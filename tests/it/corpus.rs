@@ -14,7 +14,7 @@ use std::process::Command;
 use std::thread;
 use std::time::Duration;
 
-use crate::bursts::is_answered_by;
+use crate::bursts::{ATTEMPTS, beside_busy_loops, is_answered_by, play, text_of};
 use crate::sandbox::{Rwatch, Sandbox, Start};
 
 /// How many files there are in src/.
@@ -32,6 +32,7 @@ const LINKING: Duration = Duration::from_millis(100);
 const FORMATTING: Duration = Duration::from_millis(30);
 
 /// Something that belongs together.
+#[derive(Clone, Copy)]
 struct Burst {
     name: &'static str,
     /// Without this tool it is not played.
@@ -241,6 +242,11 @@ const WRITERS: [Burst; 3] = [
     },
 ];
 
+/// What takes little time, so that it can be played on a busy machine, too.
+const BUSY: [Burst; 6] = [
+    COPIERS[4], WRITERS[0], WRITERS[1], EDITORS[3], EDITORS[4], EDITORS[5],
+];
+
 const EDITORS: [Burst; 6] = [
     Burst {
         name: "vim as it comes",
@@ -316,6 +322,37 @@ fn output_that_takes_its_time_is_one_restart() {
 #[test]
 fn an_editors_save_is_one_restart() {
     EDITORS.iter().for_each(is_answered);
+}
+
+#[test]
+fn a_checkout_is_one_restart_on_a_busy_machine_too() {
+    let burst = &GIT[0];
+    let mut rwatch = burst.rwatch().expect("git is there");
+    beside_busy_loops(|| {
+        for n in 1..=3 {
+            let text = text_of(n);
+            let answer = play(&mut rwatch, |s| (burst.play)(s, text), &burst.done(text));
+            assert_eq!(answer.restarts, 1, "{}", rwatch.transcript());
+        }
+    });
+}
+
+#[test]
+fn so_is_anything_else_unless_the_machine_holds_it_up() {
+    for burst in BUSY {
+        eprintln!("{}", burst.name);
+        let mut rwatch = burst.rwatch().expect("`true` is there");
+        let restarts = beside_busy_loops(|| {
+            let attempts = (1..=2 * ATTEMPTS).map(|n| {
+                let text = text_of(n);
+                play(&mut rwatch, |s| (burst.play)(s, text), &burst.done(text)).restarts
+            });
+            attempts
+                .take_while(|restarts| *restarts > 1)
+                .collect::<Vec<_>>()
+        });
+        assert!(restarts.len() < 2 * ATTEMPTS, "{restarts:?}");
+    }
 }
 
 fn is_answered(burst: &Burst) {

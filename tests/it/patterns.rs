@@ -3,7 +3,7 @@
 use std::os::unix::fs::symlink;
 use std::process::Output;
 
-use crate::sandbox::{Rwatch, Sandbox, matches};
+use crate::sandbox::{Sandbox, matches};
 
 /// What `rwatch OPTIONS` says in this directory.
 fn ask(sandbox: &Sandbox, options: &[&str], cwd: &str) -> Output {
@@ -143,12 +143,13 @@ fn what_is_typed_elsewhere_is_printed_as_the_file_would_have_it() {
 
 /// The remarks of `rwatch OPTIONS`: what it says before what it watches.
 fn remarks(sandbox: Sandbox, options: &[&str]) -> Vec<String> {
-    let mut rwatch: Rwatch = sandbox.start(options, ["child"]);
-    rwatch.ready();
+    let mut rwatch = sandbox.start(options, ["child"]);
+    rwatch.says("watching *");
     let said = rwatch.said();
-    let watching = |line: &String| line.starts_with("watching ");
-    let end = said.iter().position(watching).expect("it says so");
-    said[..end].to_vec()
+    let end = said.iter().position(|line| line.starts_with("watching "));
+    let said = said[..end.expect("it has said so")].to_vec();
+    rwatch.ready();
+    said
 }
 
 #[track_caller]

@@ -450,6 +450,18 @@ fn what_is_stopped_can_be_ended() {
 }
 
 #[test]
+fn rs_waits_for_no_git() {
+    let mut terminal = Terminal::alone(Sandbox::new().dir(".git"), &[], &["child"]);
+    terminal.sees("ready 1 start");
+    terminal.write(".git/index.lock", "");
+    terminal.save("a.js", "");
+    terminal.says("waiting for git, which holds .git/index.lock; remove it if no git is at work");
+    terminal.types("rs\n");
+    terminal.sees("restarting by hand");
+    terminal.sees("ready 2 change a.js");
+}
+
+#[test]
 fn time_spent_stopped_does_not_count() {
     let timeout = Duration::from_secs(3);
     let options = format!("--stop-timeout {}s", timeout.as_secs());

@@ -119,10 +119,10 @@ impl Rwatch {
         kill(self.pid, signal).expect("our own child");
     }
 
-    /// Types Ctrl-C once more.
+    /// Types Ctrl-C once more; until then the first one may have been enough.
     pub(crate) fn ctrl_c_again(&self) {
         thread::sleep(AGAIN);
-        self.signal(Signal::SIGINT);
+        let _ = kill(self.pid, Signal::SIGINT);
     }
 
     /// Waits until `look` finds something.
