@@ -414,7 +414,10 @@ impl Processes {
     /// to get: if a Ctrl-C was, and nothing after it, and the run ends `within` that time, it counts
     /// as [`Event::Interrupted`], whatever its exit code.
     pub fn attend(&mut self, id: RunId, group: Pid, within: Duration) {
-        if self.witness.as_ref().is_some_and(|it| it.is_in(id, group)) {
+        let is_up = self
+            .index(id)
+            .is_some_and(|run| self.runs[run].ended.is_none());
+        if !is_up || self.witness.as_ref().is_some_and(|it| it.is_in(id, group)) {
             return;
         }
         // Not both: the second one would not have heard what the first one has.

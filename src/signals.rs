@@ -67,7 +67,7 @@ pub fn listen(send: impl Fn(Event) + Send + 'static, mut beside: Option<Beside>)
                 for number in signals.pending() {
                     match Signal::try_from(number) {
                         Ok(signal) if ASKING.contains(&signal) => {
-                            send(Event::Asked(signal, Instant::now()))
+                            send(Event::Asked(signal, Instant::now()));
                         }
                         Ok(Signal::SIGTSTP) => send(Event::Suspended),
                         Ok(Signal::SIGCONT) => send(Event::Resumed),

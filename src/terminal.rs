@@ -147,7 +147,7 @@ impl Terminal {
     }
 
     /// Takes in that another job has the terminal.
-    pub fn is_elsewhere(&mut self) {
+    pub fn is_elsewhere(&self) {
         if let Some(keys) = &self.keys {
             keys.turn.lose();
         }
@@ -163,7 +163,7 @@ impl Terminal {
             return;
         }
         self.lent = None;
-        self.give_keys_to(Whose::Ours);
+        self.resume_keys();
     }
 
     /// Gives the terminal back to whom it is lent, if somebody else took it, who is dead.
@@ -189,17 +189,10 @@ impl Terminal {
 
     /// Makes it as it was before, if rwatch is in the foreground again.
     pub fn resume(&mut self) {
-        match &self.lent {
-            Some(loan) => {
-                let group = loan.group;
-                self.lend(group);
-            }
-            None => {
-                self.give_keys_to(Whose::Ours);
-                if matches!(self.front(), Front::Theirs(_)) {
-                    self.is_elsewhere();
-                }
-            }
+        if let Some(Loan { group, .. }) = self.lent {
+            self.lend(group);
+        } else {
+            self.resume_keys();
         }
     }
 
@@ -234,6 +227,13 @@ impl Terminal {
                 let _ = (&*self.tty).write_all(sane.as_bytes());
             }
         });
+    }
+
+    fn resume_keys(&self) {
+        self.give_keys_to(Whose::Ours);
+        if matches!(self.front(), Front::Theirs(_)) {
+            self.is_elsewhere();
+        }
     }
 
     fn give_keys_to(&self, whose: Whose) {

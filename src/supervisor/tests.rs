@@ -1042,6 +1042,18 @@ transcripts! {
             1002 interrupted      | ·
             1003 killed 2         | finish 0
         ";
+        ctrl_c_of_which_command_ends_gracefully_ends_everything: "rwatch -r always" "
+            1000 interrupted | 'SIGTERM: asked', SIGTERM 1
+            1000 emptied 0   | finish SIGINT
+        " "rwatch" "
+            1000 change      | 'SIGTERM: change', SIGTERM 1
+            1001 interrupted | ·
+            1003 emptied 0   | finish SIGINT
+        " "rwatch" "
+            1000 interrupted | 'SIGTERM: asked', SIGTERM 1
+            1000 exited      | ·
+            1003 emptied 3   | finish SIGINT
+        ";
         our_own_sigint_is_no_ctrl_c: "rwatch -s SIGINT" "
             1000 change      | 'SIGINT: change', SIGINT 1
             1001 interrupted | ·

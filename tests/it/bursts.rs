@@ -61,7 +61,11 @@ pub(crate) fn beside_busy_loops<T>(work: impl FnOnce() -> T) -> T {
     thread::scope(|scope| {
         let _over = Over(&over);
         for _ in 0..LOOPS {
-            scope.spawn(|| while !over.load(Ordering::Relaxed) {});
+            scope.spawn(|| {
+                while !over.load(Ordering::Relaxed) {
+                    std::hint::spin_loop();
+                }
+            });
         }
         work()
     })

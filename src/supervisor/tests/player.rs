@@ -192,11 +192,11 @@ impl Player {
             ["new", ref paths @ ..] => self.created(paths),
             ["lock"] => {
                 self.lock = true;
-                return Event::Elapsed;
+                Event::Elapsed
             }
             ["unlock"] => {
                 self.lock = false;
-                return Event::Elapsed;
+                Event::Elapsed
             }
             ["collected"] => {
                 Event::Collected(self.answers.pop_front().into_iter().flatten().collect())

@@ -283,6 +283,7 @@ impl<'a> World<'a> {
         assert!(!finished || due.is_none(), "a deadline after the end");
     }
 
+    #[expect(clippy::too_many_lines, reason = "one arm for each action")]
     fn carry_out(&mut self, action: &Action) {
         match *action {
             Action::Build { run, before, .. } => {

@@ -155,12 +155,27 @@ fn command_that_waits_for_a_terminal_that_is_gone_finds_out() {
     terminal.stops("child");
     terminal.types("disown\n");
     terminal.sees(PROMPT);
+    restarts(&mut terminal, 2);
+    terminal.stops("child");
     close(&mut terminal);
     // It reads the end of its input, and lives on.
     terminal.goes_on("child");
-    restarts(&mut terminal, 2);
-    costs_nothing_at_rest(&terminal);
     restarts(&mut terminal, 3);
+    costs_nothing_at_rest(&terminal);
+    restarts(&mut terminal, 4);
+    end(&mut terminal, Signal::SIGTERM);
+}
+
+#[test]
+fn what_asks_no_more_does_not_tie_it_to_the_window() {
+    let mut terminal = in_background(&BASH, "", "lines");
+    terminal.stops("child");
+    terminal.types("disown\n");
+    terminal.sees(PROMPT);
+    kill(terminal.pids("child")[0], Signal::SIGKILL).expect("it lives");
+    terminal.says("killed by SIGKILL*, waiting for changes");
+    close(&mut terminal);
+    restarts(&mut terminal, 2);
     end(&mut terminal, Signal::SIGTERM);
 }
 
