@@ -133,31 +133,53 @@ const ENDINGS: [Entry; 17] = [
     ("*.bundled_*.cjs", Always),
 ];
 
-/// With which bytes [`NAMES`] begin.
-const BEGINS: [bool; 256] = begins();
+/// The patterns by the byte at one of their ends.
+struct Chains<const N: usize> {
+    /// The first pattern with this byte; N: there is none.
+    first: [usize; 256],
+    /// The next one with the same byte.
+    next: [usize; N],
+}
 
-const fn begins() -> [bool; 256] {
-    let mut begins = [false; 256];
-    let mut at = 0;
-    while at < NAMES.len() {
-        begins[NAMES[at].0.as_bytes()[0] as usize] = true;
-        at += 1;
+/// [`NAMES`] by their first byte.
+static BEGINS: Chains<{ NAMES.len() }> = Chains::new(&NAMES, false);
+/// [`ENDINGS`] by their last one.
+static ENDS: Chains<{ ENDINGS.len() }> = Chains::new(&ENDINGS, true);
+
+impl<const N: usize> Chains<N> {
+    const fn new(entries: &[Entry; N], by_end: bool) -> Self {
+        let mut chains = Self {
+            first: [N; 256],
+            next: [N; N],
+        };
+        // From the end on, so that they come in their order.
+        let mut at = N;
+        while at > 0 {
+            at -= 1;
+            let pattern = entries[at].0.as_bytes();
+            let byte = if by_end {
+                pattern[pattern.len() - 1]
+            } else {
+                pattern[0]
+            } as usize;
+            chains.next[at] = chains.first[byte];
+            chains.first[byte] = at;
+        }
+        chains
     }
-    begins
+
+    /// The places of the patterns with this byte.
+    fn of(&self, byte: u8) -> impl Iterator<Item = usize> {
+        let place = |at: usize| (at < N).then_some(at);
+        let first = place(self.first[usize::from(byte)]);
+        std::iter::successors(first, move |at| place(self.next[*at]))
+    }
 }
 
 /// The pattern that hides `path`, whose last part is `name`.
 pub(super) fn hides(name: &[u8], path: &Path, is_dir: bool) -> Option<&'static str> {
-    let (first, last) = (*name.first()?, *name.last()?);
-    let names: &[Entry] = if BEGINS[usize::from(first)] {
-        &NAMES
-    } else {
-        &[]
-    };
-    let names = names.iter().filter(|it| it.0.as_bytes()[0] == first);
-    let endings = ENDINGS
-        .iter()
-        .filter(|it| it.0.as_bytes().last() == Some(&last));
+    let names = BEGINS.of(*name.first()?).map(|at| &NAMES[at]);
+    let endings = ENDS.of(*name.last()?).map(|at| &ENDINGS[at]);
     let mut near = names.chain(endings);
     near.find(|(pattern, when)| {
         let bytes = pattern.as_bytes();
