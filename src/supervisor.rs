@@ -217,7 +217,7 @@ pub enum Hope {
 /// watched, else the end with COMMAND's code; `policy` is a pause, the wait or the end, as the
 /// restart policy and the budget have it; `+burst` is what every activity does: it begins or
 /// prolongs the burst, which makes the change *certain* at once or later; `-burst` ends one that is
-/// not certain; *later* is every deadline. `restart` and `quit` are `Pressed`; the other keys do the
+/// not certain; `cut` ends the waiting for one that is; *later* is every deadline. `restart` and `quit` are `Pressed`; the other keys do the
 /// same everywhere.
 ///
 /// | | `Arming` | `Waiting` | `Settling` | `BackingOff` | `Running` | `Stopping` to restart | `Stopping` by itself | `Stopping` to end | `Finished` |
@@ -239,7 +239,7 @@ pub enum Hope {
 /// | `Suspended` | suspend | suspend | suspend | suspend | suspend | suspend | suspend | suspend | · |
 /// | `Resumed` | · | · | · | · | lend if wanted | lend if wanted | lend if wanted | lend if wanted | · |
 /// | `Froze` | later | later | later | later | later | later | later | later | · |
-/// | restart | · | start | · | start | stop to restart | · | restart instead | · | · |
+/// | restart | · | start | cut | start | stop to restart | cut | restart instead | · | · |
 /// | quit | end | end | end | end | stop to end | end instead | end instead | · | · |
 /// | `Relayed` | · | · | · | · | relay | relay | relay | relay | · |
 /// | `Elapsed` | · | · | collect | start | · | name, kill | name, kill | name, kill | · |
