@@ -22,6 +22,7 @@ mod launch;
 #[cfg(target_os = "linux")]
 mod namespace;
 mod set;
+mod slice;
 mod waiter;
 mod witness;
 
@@ -49,6 +50,7 @@ use self::input::Input;
 pub use self::launch::Launch;
 pub use self::set::Member;
 use self::set::{Process, Table};
+pub use self::slice::Slices;
 pub use self::waiter::News;
 use self::waiter::Waiter;
 use self::witness::Witness;
@@ -72,6 +74,8 @@ pub struct Given {
     /// Those that are ignored, and would not be in COMMAND, because rwatch or its runtime sets
     /// something else.
     pub ignored: Vec<Signal>,
+    /// How it is scheduled, if rwatch is scheduled in another way.
+    pub slices: Option<Slices>,
 }
 
 /// What can be started.
@@ -343,10 +347,13 @@ impl Processes {
         Ok(group.as_raw())
     }
 
-    /// Does what hands down the signal mask.
+    /// Does what hands down the signal mask, and the slices.
     fn as_given<T>(&self, work: impl FnOnce() -> T) -> T {
         let ours = self.given.blocked.thread_swap_mask(SigmaskHow::SIG_SETMASK);
-        let done = work();
+        let done = match &self.given.slices {
+            Some(slices) => slices.hand_down(work),
+            None => work(),
+        };
         if let Ok(ours) = ours {
             let _ = ours.thread_set_mask();
         }

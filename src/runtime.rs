@@ -15,7 +15,7 @@ use crate::config::Config;
 use crate::event::{Changes, Event, ExitReason, Halt, Note, RunId, StartReason};
 use crate::journal::{Journal, Start, Target};
 use crate::policy::StopPolicy;
-use crate::process::{Given, News, Processes, Read, Reading, Started};
+use crate::process::{Given, News, Processes, Read, Reading, Slices, Started};
 use crate::reporter::Reporter;
 use crate::signals::{self, Beside};
 use crate::supervisor::{Action, Outcome, Supervisor};
@@ -62,7 +62,12 @@ pub fn run(mut config: Config, reporter: &Reporter) -> anyhow::Result<Outcome> {
     }
     let (facts, inbox) = channel();
     let (blocked, ignored) = signals::given();
-    let given = Given { blocked, ignored };
+    let given = Given {
+        blocked,
+        ignored,
+        // Before there is another thread, too.
+        slices: Slices::shorten(),
+    };
     // Signals first: nothing must be left behind, whenever one comes.
     let mounts = config.watch.as_ref().and_then(|_| mount_table());
     let told = sender(&facts, |()| Fact::Mounted);

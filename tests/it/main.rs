@@ -44,6 +44,7 @@ mod roots;
 mod runs;
 mod sandbox;
 mod saves;
+mod slices;
 mod specials;
 mod stopping;
 mod terminal;
