@@ -20,6 +20,16 @@ fn is_seen(rwatch: &mut Rwatch, dir: &Path, path: &str) {
     rwatch.restarts_for(&[path]);
 }
 
+/// What takes several system calls, and may be more than one burst on a busy machine, leads to a start
+/// that names `path`. Leaves all starts behind that it leads to.
+#[track_caller]
+fn is_noticed(rwatch: &mut Rwatch, dir: &Path, path: &str) {
+    rwatch.comes_to(path);
+    let fence = format!("{path}.fence");
+    save(rwatch, dir, &fence, "");
+    rwatch.comes_to(&fence);
+}
+
 /// The directory that rwatch works in, and other names for it.
 fn names(rwatch: &Rwatch) -> [PathBuf; 2] {
     [rwatch.path(""), PathBuf::from(rwatch.side("moved"))].map(|path| path.components().collect())
@@ -45,9 +55,9 @@ fn is_followed(rwatch: &mut Rwatch) {
         is_seen(rwatch, to, "a.js");
         fs::create_dir_all(to.join(format!("src/new{n}/deep"))).expect("a writable sandbox");
         fs::write(to.join(format!("src/new{n}/deep/f.js")), "").expect("a writable sandbox");
-        rwatch.comes_to(&format!("src/new{n}/deep/f.js"));
+        is_noticed(rwatch, to, &format!("src/new{n}/deep/f.js"));
         fs::write(to.join("src/b.js"), "in place").expect("a writable sandbox");
-        rwatch.comes_to("src/b.js");
+        is_noticed(rwatch, to, "src/b.js");
     }
 }
 
@@ -65,10 +75,6 @@ pub(crate) fn the_current_directory_is_followed_when_it_is_renamed() {
     let mut rwatch = project().start(["-i", "/out/"], ["child"]);
     rwatch.ready();
     is_followed(&mut rwatch);
-    assert_eq!(
-        rwatch.said().len(),
-        2 + usize::try_from(rwatch.run()).expect("few") - 1
-    );
 }
 
 #[test]
@@ -105,7 +111,7 @@ fn it_is_followed_when_a_directory_above_it_is_renamed() {
         let app = top.join(to).join("app");
         // In place: the path that the kernel tells of is not there.
         fs::write(app.join("src/b.js"), "in place").expect("a file");
-        rwatch.comes_to("src/b.js");
+        is_noticed(&mut rwatch, &app, "src/b.js");
         is_seen(&mut rwatch, &app, "conf");
         let lib = app.with_file_name("lib/c.js");
         save(&rwatch, &app, "../lib/c.js", "");
@@ -113,6 +119,8 @@ fn it_is_followed_when_a_directory_above_it_is_renamed() {
         is_seen(&mut rwatch, &app, "src/b.js");
         fs::write(app.join("conf"), "in place").expect("a file");
         rwatch.comes_to("conf");
+        save(&rwatch, &app, "src/fence", "");
+        rwatch.comes_to("src/fence");
         is_seen(&mut rwatch, &app, ".env");
     }
 }
