@@ -28,11 +28,13 @@
 //! | [`reporter`] | what rwatch says |
 //! | [`journal`] | what it tells other programs |
 //! | [`text`] | names and durations for people |
+//! | [`paths`] | which file a path leads to |
 
 mod cli;
 mod config;
 mod event;
 mod journal;
+mod paths;
 mod policy;
 mod process;
 mod project;

@@ -5,8 +5,6 @@
 //! they mean the path that they name. What leads out of the directory is an error.
 
 use std::borrow::Cow;
-use std::fs;
-use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
@@ -14,6 +12,7 @@ use ignore::gitignore::{Gitignore, GitignoreBuilder};
 
 use super::{Env, Ignored, usage};
 use crate::cli::{Args, Extensions};
+use crate::paths::identity;
 use crate::text::shown;
 
 const OUTSIDE: &str = "it leads out of the directory that it is relative to, where it can match nothing; \
@@ -113,12 +112,6 @@ fn below<'a>(pattern: &'a str, dir: &Path) -> Option<&'a str> {
     })
 }
 
-/// Which directory it is, by device and inode.
-fn identity(path: &Path) -> Option<(u64, u64)> {
-    let meta = fs::metadata(path).ok()?;
-    Some((meta.dev(), meta.ino()))
-}
-
 /// What is said of settings that will match nothing, or not what is meant.
 pub(super) fn remarks(args: &Args, ignored: Option<&Ignored>, env: &Env) -> Vec<String> {
     let typed = args.ignore.iter().filter_map(|it| lost(it, &env.dir));
@@ -187,6 +180,7 @@ fn whole_name(extension: &str, args: &Args, env: &Env) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs;
 
     #[track_caller]
     fn check(typed: &str, expected: Result<&str, &'static str>) {

@@ -3,9 +3,9 @@
 //! The kernel knows the current directory by its real path alone (getcwd(3)), the shell by the way
 //! that it was reached, which may lead over a link: `"$PWD/src"` is `src`, and is taken as that.
 
-use std::fs;
-use std::os::unix::fs::MetadataExt as _;
 use std::path::{Component, Path, PathBuf};
+
+use crate::paths::{identity, moved};
 
 /// The path without `.` and `..`, and by the current directory's own name, `dir`, as far as it leads
 /// through that or through one above.
@@ -23,9 +23,8 @@ pub(super) fn placed(path: &Path, dir: &Path) -> PathBuf {
         };
         // The first time that the way leads through it: behind that it may lead anywhere.
         let found = way.iter().rev().find(|(_, it)| *it == Some(wanted));
-        if let Some(rest) = found.and_then(|(at, _)| path.strip_prefix(at).ok()) {
-            // With nothing behind it there is no slash, either.
-            return home.components().chain(rest.components()).collect();
+        if let Some(path) = found.and_then(|(at, _)| moved(&path, at, home)) {
+            return path;
         }
     }
     path
@@ -48,14 +47,10 @@ pub(super) fn cleaned(path: &Path) -> PathBuf {
     clean
 }
 
-fn identity(path: &Path) -> Option<(u64, u64)> {
-    let meta = fs::metadata(path).ok()?;
-    Some((meta.dev(), meta.ino()))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs;
     use std::os::unix::fs::symlink;
 
     #[test]

@@ -7,9 +7,10 @@ use super::WatchSpec;
 use super::filter::{Filter, Root, Rule, Verdict};
 use super::links::Trail;
 use super::poll;
-use super::roots::{Roots, moved};
+use super::roots::Roots;
 use super::special::is_special;
 use super::tree::Tree;
+use crate::paths::moved;
 use crate::text::shown;
 
 /// The answer.
@@ -124,10 +125,9 @@ impl Inquiry {
         let mut answer = Answer::Outside;
         for root in self.filter.roots().to_vec() {
             let led = Trail::of(&root.path, &self.base).end;
-            if led == root.path || !end.starts_with(&led) {
-                continue;
-            }
-            match self.by_name(&moved(end, &led, &root.path)) {
+            let name = moved(end, &led, &root.path).filter(|_| led != root.path);
+            let Some(name) = name else { continue };
+            match self.by_name(&name) {
                 yes @ Answer::Yes(_) => return yes,
                 no => answer = no,
             }

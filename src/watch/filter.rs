@@ -17,8 +17,8 @@ use super::excludes::Excludes;
 use super::git_config::GitHome;
 use super::globs::Pattern;
 use super::mounts::Mounts;
-use super::observer::moved::moved;
 use super::{built_in, git, wildmatch};
+use crate::paths::moved;
 
 /// What was asked to be watched, and what of it was not.
 #[derive(Clone, Debug)]

@@ -4,6 +4,8 @@
 //! removal and a new link are certain changes. A write whose file is still open is not: it is
 //! soft, and holds the burst open.
 
+mod mounted;
+mod moved;
 mod names;
 
 use std::collections::{HashMap, HashSet};
@@ -31,9 +33,6 @@ use super::tree::{FEW, Problem, Tree, Why, files, now};
 use super::{Report, WatchSpec};
 use crate::event::{Activity, Change, ChangeKind, Changes, Event, Hold, Note};
 use crate::text::reason;
-
-mod mounted;
-pub(super) mod moved;
 
 /// COMMAND starts at the latest when so much time has been spent on watches, if there are more than
 /// [`FEW`] files: what is said at the start of a small tree has the same order on a busy machine, too.

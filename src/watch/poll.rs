@@ -17,8 +17,8 @@ use notify::event::{CreateKind, ModifyKind, RemoveKind};
 use notify::{Event, EventKind};
 
 use super::filter::{Filter, Verdict};
-use super::observer::moved::moved;
 use super::special::is_special;
+use crate::paths::moved;
 
 /// How often to look, if nothing else is said.
 pub const EVERY: Duration = Duration::from_secs(1);

@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 
 use super::filter::{Filter, Verdict};
 use super::links::Trail;
-use super::observer::moved;
 use super::tree::{Problem, Tree};
+use crate::paths::{identity, moved};
 
 /// What the roots are at the moment.
 #[derive(Default)]
@@ -66,10 +66,9 @@ impl Roots {
     /// `path` by its name without links.
     pub(super) fn physical<'a>(&self, path: &'a Path) -> Cow<'a, Path> {
         let ways = self.ways.iter().filter(|(root, _)| path.starts_with(root));
-        match ways.max_by_key(|(root, _)| root.components().count()) {
-            Some((root, end)) => Cow::Owned(moved(path, root, end)),
-            None => Cow::Borrowed(path),
-        }
+        let nearest = ways.max_by_key(|(root, _)| root.components().count());
+        let physical = nearest.and_then(|(root, end)| moved(path, root, end));
+        physical.map_or(Cow::Borrowed(path), Cow::Owned)
     }
 
     /// The names by which `path` may be watched, itself first: the one without links, and those below
@@ -80,11 +79,8 @@ impl Roots {
             return names;
         }
         let physical = self.physical(path);
-        let ways = self
-            .ways
-            .iter()
-            .filter(|(_, end)| physical.starts_with(end));
-        let by_roots = ways.map(|(root, end)| moved(&physical, end, root));
+        let ways = self.ways.iter();
+        let by_roots = ways.filter_map(|(root, end)| moved(&physical, end, root));
         for name in [physical.to_path_buf()].into_iter().chain(by_roots) {
             if !names.contains(&name) {
                 names.push(name);
@@ -111,7 +107,7 @@ impl Roots {
     pub(super) fn follow(&mut self, from: &Path, to: &Path) {
         for paths in [&mut self.missing, &mut self.rules] {
             let all = std::mem::take(paths).into_iter();
-            paths.extend(all.map(|path| moved::moved(&path, from, to).unwrap_or(path)));
+            paths.extend(all.map(|path| moved(&path, from, to).unwrap_or(path)));
         }
     }
 
@@ -289,17 +285,4 @@ impl Roots {
 /// Whether `dir` may be read, without which it cannot be watched (inotify_add_watch(2)).
 fn is_readable(dir: &Path) -> bool {
     fs::read_dir(dir).is_ok()
-}
-
-/// `path`, which is below `from`, as it would be called below `to`.
-pub(super) fn moved(path: &Path, from: &Path, to: &Path) -> PathBuf {
-    let rest = path.strip_prefix(from).unwrap_or(path);
-    // With nothing behind it there is no slash, either.
-    to.components().chain(rest.components()).collect()
-}
-
-/// What is at `path`, by device and inode.
-pub(super) fn identity(path: &Path) -> Option<(u64, u64)> {
-    let meta = fs::metadata(path).ok()?;
-    Some((meta.dev(), meta.ino()))
 }

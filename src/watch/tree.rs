@@ -18,10 +18,10 @@ use notify::{ErrorKind, PathOp, RecommendedWatcher, Watcher as _};
 
 use super::filter::{Filter, Verdict};
 use super::linked::Linked;
-use super::observer::moved::moved;
 use super::poll::{self, Poller};
 use super::special::{Specials, is_special};
 use super::stamp::{Times, nanos};
+use crate::paths::moved;
 
 pub(super) mod files;
 

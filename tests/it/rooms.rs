@@ -4,17 +4,18 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Which modules each module may use. One that is not listed may use all.
-const ARROWS: [(&str, &[&str]); 12] = [
+const ARROWS: [(&str, &[&str]); 13] = [
     ("policy", &[]),
     ("event", &[]),
     ("text", &[]),
+    ("paths", &[]),
     ("supervisor", &["event", "policy"]),
     ("cli", &["policy"]),
     ("project", &["cli", "config", "text"]),
     ("signals", &["event"]),
     ("terminal", &["event"]),
     ("process", &["event", "text"]),
-    ("watch", &["event", "text"]),
+    ("watch", &["event", "paths", "text"]),
     ("reporter", &["event", "process", "supervisor", "text"]),
     ("journal", &["event", "reporter", "supervisor", "text"]),
 ];

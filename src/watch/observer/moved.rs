@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use notify::{Event, EventKind};
 
 use super::{Observer, Report};
-use crate::watch::roots::identity;
+use crate::paths::{identity, moved};
 
 /// So many events are kept that lead nowhere: they may be of files that have gone.
 const STRAY_MAX: usize = 100;
@@ -140,13 +140,6 @@ fn tops(base: &Path, now: &Path) -> (PathBuf, PathBuf) {
         (from, to) = (above, theirs);
     }
     (from.to_path_buf(), to.to_path_buf())
-}
-
-/// The path that `path` has now, if what was at `from` is at `to`, and it was there or below.
-pub(in crate::watch) fn moved(path: &Path, from: &Path, to: &Path) -> Option<PathBuf> {
-    let rest = path.strip_prefix(from).ok()?;
-    // Joining nothing would leave a slash at the end.
-    Some(to.join(rest).components().collect())
 }
 
 #[cfg(test)]
