@@ -87,6 +87,16 @@ pub struct Programs {
     pub build: Option<Launch>,
 }
 
+impl Programs {
+    /// What is started as this run.
+    fn launch(&self, id: RunId) -> &Launch {
+        match &self.build {
+            Some(build) if id.is_build() => build,
+            Some(_) | None => &self.command,
+        }
+    }
+}
+
 /// Who of a run can be found, beside its group.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sight {
@@ -245,8 +255,8 @@ impl Processes {
         changes: &Changes,
     ) -> Result<Option<Started>, SpawnFailure> {
         self.denied = None;
-        let files = self.launch(id).env_files.clone();
-        let variables = match self.env_files.variables(&files, id.is_build()) {
+        let files = &self.programs.launch(id).env_files;
+        let variables = match self.env_files.variables(files, id.is_build()) {
             Ok(Some(variables)) => variables,
             Ok(None) => return Ok(None),
             Err(failure) => {
@@ -256,7 +266,7 @@ impl Processes {
         };
         let name = launch::unique(id);
         let attempt = |it: &mut Self, changes: &Changes| {
-            let launch = it.launch(id);
+            let launch = it.programs.launch(id);
             let mut command = launch.command(before, &name, reason, changes, &variables);
             if id.is_build() {
                 command.stdin(no_input());
@@ -267,7 +277,7 @@ impl Processes {
         };
         let mut started = attempt(self, changes);
         if started.as_ref().is_err_and(is_denied) {
-            self.denied = self.launch(id).denied(&variables);
+            self.denied = self.programs.launch(id).denied(&variables);
             if self.denied.is_none() {
                 // If it is a question of modes, it has been answered meanwhile.
                 started = attempt(self, changes);
@@ -279,7 +289,8 @@ impl Processes {
             // Better to run without the list than not at all.
             started = attempt(self, &Changes::default());
         }
-        let started = started.map_err(|error| self.launch(id).diagnose(&error, &variables));
+        let started =
+            started.map_err(|error| self.programs.launch(id).diagnose(&error, &variables));
         self.env_files.used(match &started {
             Ok(_) if id.is_build() => Outcome::Building,
             Err(failure) if failure.is_transient() => Outcome::Again,
@@ -296,14 +307,6 @@ impl Processes {
     /// Takes in what a file with variables held.
     pub fn keep(&mut self, read: Read) {
         self.env_files.read(read);
-    }
-
-    /// What is started as this run.
-    fn launch(&self, id: RunId) -> &Launch {
-        match &self.programs.build {
-            Some(build) if id.is_build() => build,
-            Some(_) | None => &self.programs.command,
-        }
     }
 
     /// `process_group` and everything else that is set here keep to what `posix_spawn` can do:

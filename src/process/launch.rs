@@ -173,13 +173,10 @@ impl Launch {
         let named = || self.program.as_bytes().contains(&b'/');
         let file = self.file(variables).ok();
         let file = file.or_else(|| named().then(|| self.here(&self.program)))?;
-        // Not of a FIFO, which would be waited for.
-        let script = Some(&file).filter(|file| file.is_file());
-        let interpreter = script.and_then(|file| interpreter(file));
-        let interpreter = interpreter.map(|it| self.here(&it));
+        let interpreter = interpreter(&file).map(|it| self.here(&it));
         let mut files = [file].into_iter().chain(interpreter);
         files.find(|file| match file.metadata() {
-            Ok(meta) => meta.is_file() && access(file, AccessFlags::X_OK).is_err(),
+            Ok(meta) => meta.is_file() && !is_executable(file),
             Err(error) => error.kind() == io::ErrorKind::PermissionDenied,
         })
     }
@@ -223,7 +220,8 @@ fn interpreter(file: &Path) -> Option<OsString> {
     Some(OsString::from_vec(word.to_vec()))
 }
 
-/// As much of the file as the kernel looks at to find out how to run it.
+/// As much of the file as the kernel looks at to find out how to run it; nothing of a FIFO, which would
+/// be waited for.
 fn head(file: &Path) -> Vec<u8> {
     let mut head = Vec::new();
     if file.is_file()
