@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::Path;
 
+use crate::ignore_rules::linked_work_tree;
 use crate::sandbox::{Rwatch, Sandbox};
 
 /// The variables under which git and rwatch are asked; `SIDE` is the directory beside.
@@ -219,14 +220,12 @@ fn a_name_that_is_empty_means_no_file() {
 
 #[test]
 fn a_linked_work_tree_has_those_of_the_main_one() {
-    let sandbox = Sandbox::new().file("main/a", "");
-    let identity = ["-c", "user.name=it", "-c", "user.email=it@localhost"];
-    let git = |args: &[&str]| sandbox.tool("git", &[&["-C", "main"], &identity[..], args].concat());
-    git(&["init", "-q"]);
-    git(&["add", "."]);
-    git(&["commit", "-q", "-m", "one"]);
-    git(&["worktree", "add", "-q", "../linked"]);
-    git(&["config", "core.excludesFile", &sandbox.side("named")]);
+    let sandbox = linked_work_tree();
+    let named = sandbox.side("named");
+    sandbox.tool(
+        "git",
+        &["-C", "main", "config", "core.excludesFile", &named],
+    );
     beside(&sandbox, "named", "*.named\n");
     let linked = sandbox.path("linked");
     let linked = sandbox.wrapper(&["env", "-C", linked.to_str().expect("UTF-8")]);

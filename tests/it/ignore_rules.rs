@@ -286,8 +286,8 @@ fn git_check_ignore_and_explain_agree_in_a_subdirectory() {
     }
 }
 
-#[test]
-fn a_linked_work_tree_has_the_excludes_of_the_main_one() {
+/// A work tree of git, `main`, and another one that is linked to it, `linked`.
+pub(crate) fn linked_work_tree() -> Sandbox {
     let sandbox = Sandbox::new().file("main/a", "");
     let identity = ["-c", "user.name=it", "-c", "user.email=it@localhost"];
     let git = |args: &[&str]| sandbox.tool("git", &[&["-C", "main"], &identity[..], args].concat());
@@ -295,6 +295,12 @@ fn a_linked_work_tree_has_the_excludes_of_the_main_one() {
     git(&["add", "."]);
     git(&["commit", "-q", "-m", "one"]);
     git(&["worktree", "add", "-q", "../linked"]);
+    sandbox
+}
+
+#[test]
+fn a_linked_work_tree_has_the_excludes_of_the_main_one() {
+    let sandbox = linked_work_tree();
     sandbox.write("main/.git/info/exclude", "private\n");
     for (cwd, path, code) in [
         ("linked", "private", 1),

@@ -5,7 +5,7 @@ use std::fs;
 
 use crate::sandbox::{Rwatch, Sandbox};
 
-fn start(sandbox: Sandbox, options: &[&str]) -> Rwatch {
+pub(crate) fn start(sandbox: Sandbox, options: &[&str]) -> Rwatch {
     let mut rwatch = sandbox.start(options, ["child"]);
     rwatch.ready();
     rwatch
@@ -13,7 +13,7 @@ fn start(sandbox: Sandbox, options: &[&str]) -> Rwatch {
 
 /// A save of this path, which may be new, leads to a restart for it.
 #[track_caller]
-fn counts(rwatch: &mut Rwatch, path: &str) {
+pub(crate) fn counts(rwatch: &mut Rwatch, path: &str) {
     rwatch.save(path, "counts");
     rwatch.restarts_for(&[path]);
 }

@@ -3,20 +3,8 @@
 
 use std::fs;
 
+use crate::ignores::{counts, start};
 use crate::sandbox::{Rwatch, Sandbox};
-
-fn start(sandbox: Sandbox, options: &[&str]) -> Rwatch {
-    let mut rwatch = sandbox.start(options, ["child"]);
-    rwatch.ready();
-    rwatch
-}
-
-/// A save of this path, which may be new, leads to a restart for it.
-#[track_caller]
-fn counts(rwatch: &mut Rwatch, path: &str) {
-    rwatch.save(path, "counts");
-    rwatch.restarts_for(&[path]);
-}
 
 /// Saves of these paths, and their removal, lead to none.
 #[track_caller]

@@ -245,21 +245,11 @@ fn a_removed_file_that_is_still_written_to_changes_no_more() {
 /// Asks `rwatch OPTIONS --explain PATH`; `answer` has `*` for anything.
 #[track_caller]
 pub(crate) fn explains(sandbox: &Sandbox, options: &[&str], path: &str, yes: bool, answer: &str) {
-    let words = [
-        &[env!("CARGO_BIN_EXE_rwatch")],
-        options,
-        &["--explain", path],
-    ]
-    .concat();
-    let output = sandbox
-        .command(words.into_iter().map(Into::into))
-        .output()
-        .expect("rwatch starts");
-    let text = String::from_utf8_lossy(&output.stdout);
+    let (code, text) = sandbox.explain(options, path);
     let expected = format!("{path}: {} {answer}\n", if yes { "yes," } else { "no," });
     assert!(
-        matches(&expected, &text) && output.status.code() == Some(i32::from(!yes)),
-        "{options:?} {path}: expected {expected:?}, got {output:?}"
+        matches(&expected, &text) && code == Some(i32::from(!yes)),
+        "{options:?} {path}: expected {expected:?}, got {code:?}, {text:?}"
     );
 }
 

@@ -37,17 +37,23 @@ fn is_gone(pid: Pid) {
     });
 }
 
+/// The bot is greeted, and cleans up at the first Ctrl-C, which ends rwatch.
+#[track_caller]
+fn one_is_enough(mut terminal: Terminal) {
+    prompts(&mut terminal, "name? ");
+    terminal.types("bob\n");
+    terminal.sees("hello bob");
+    terminal.types(CTRL_C);
+    terminal.sees("clean");
+    assert_eq!(terminal.exit(), Ended::Signal(2));
+}
+
 #[test]
 fn a_program_that_ends_gracefully_needs_one() {
     for code in ["0", "3"] {
         let command = ["python3", "-c", BOT, code];
-        let mut terminal = Terminal::alone(Sandbox::new(), &[], &command);
-        prompts(&mut terminal, "name? ");
-        terminal.types("bob\n");
-        terminal.sees("hello bob");
-        terminal.types(CTRL_C);
-        terminal.sees("clean");
-        assert_eq!(terminal.exit(), Ended::Signal(2));
+        let terminal = Terminal::alone(Sandbox::new(), &[], &command);
+        one_is_enough(terminal);
     }
 }
 
@@ -239,11 +245,6 @@ fn who_stops_the_whole_group_does_not_hold_up_the_end() {
 fn a_build_that_asks_is_ended_by_one_too() {
     let sandbox = Sandbox::new().file("build.py", BOT);
     let options = ["-b", "exec python3 build.py 7 </dev/tty"];
-    let mut terminal = Terminal::alone(sandbox, &options, &["child"]);
-    prompts(&mut terminal, "name? ");
-    terminal.types("bob\n");
-    terminal.sees("hello bob");
-    terminal.types(CTRL_C);
-    terminal.sees("clean");
-    assert_eq!(terminal.exit(), Ended::Signal(2));
+    let terminal = Terminal::alone(sandbox, &options, &["child"]);
+    one_is_enough(terminal);
 }
