@@ -7,10 +7,10 @@
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::fs;
 use std::io::ErrorKind;
-use std::ops::Bound;
 use std::path::{Path, PathBuf};
 
 use super::links::Trail;
+use crate::paths::below;
 
 /// The linked files, each by its name in the tree.
 #[derive(Debug, Default)]
@@ -210,16 +210,6 @@ fn leads_to_file(name: &Path) -> Option<bool> {
         Err(error) if error.kind() == ErrorKind::NotFound => Some(false),
         Err(_) => None,
     }
-}
-
-/// What is kept of `path` and of everything below it.
-fn below<'a, T>(
-    map: &'a BTreeMap<PathBuf, T>,
-    path: &'a Path,
-) -> impl Iterator<Item = (&'a PathBuf, &'a T)> {
-    let rest = (Bound::Included(path), Bound::Unbounded);
-    map.range::<Path, _>(rest)
-        .take_while(move |(at, _)| at.starts_with(path))
 }
 
 fn names_below<'a, T>(

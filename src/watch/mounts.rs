@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 
 use super::filter::Root;
 use super::poll;
+use crate::paths::below;
 
 /// Linux's. Elsewhere there is none, and nothing is known.
 const TABLE: &str = "/proc/self/mountinfo";
@@ -133,18 +134,15 @@ impl Mounts {
 
     /// Takes out what is at `place` and below it.
     fn forget(&mut self, place: &Path) {
-        let from = self.points.range(place.to_path_buf()..);
-        let hidden = from.take_while(|(at, _)| at.starts_with(place));
-        let hidden: Vec<PathBuf> = hidden.map(|(at, _)| at.clone()).collect();
+        let hidden = below(&self.points, place).map(|(at, _)| at.clone());
+        let hidden: Vec<PathBuf> = hidden.collect();
         for at in hidden {
             self.points.remove(&at);
         }
     }
 
-    fn below(&self, dir: &Path) -> impl Iterator<Item = (&PathBuf, &Mount)> {
-        let from = self.points.range(dir.to_path_buf()..);
-        let below = from.take_while(move |(at, _)| at.starts_with(dir));
-        below.filter(move |(at, _)| *at != dir)
+    fn below<'a>(&'a self, dir: &'a Path) -> impl Iterator<Item = (&'a PathBuf, &'a Mount)> {
+        below(&self.points, dir).filter(move |(at, _)| *at != dir)
     }
 }
 

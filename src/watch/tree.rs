@@ -21,7 +21,7 @@ use super::linked::Linked;
 use super::poll::{self, Poller};
 use super::special::{Specials, is_special};
 use super::stamp::{Times, nanos};
-use crate::paths::moved;
+use crate::paths::{below, moved};
 
 pub(super) mod files;
 
@@ -401,12 +401,9 @@ impl Tree {
         self.specials.drop_below(path);
         let mut had_files = false;
         let mut gone = Vec::new();
-        for (below, dir) in self.dirs.range(path.to_path_buf()..) {
-            if !below.starts_with(path) {
-                break;
-            }
+        for (at, dir) in below(&self.dirs, path) {
             had_files |= !dir.files.is_empty();
-            gone.push(below.clone());
+            gone.push(at.clone());
         }
         self.lose_files(path);
         if !gone.is_empty() {
@@ -539,12 +536,8 @@ impl Tree {
 
     /// The directories below `path`, itself included, that are watched with what is below them.
     pub(super) fn below(&self, path: &Path) -> Vec<PathBuf> {
-        self.dirs
-            .range(path.to_path_buf()..)
-            .take_while(|(below, _)| below.starts_with(path))
-            .filter(|(_, dir)| !dir.flat)
-            .map(|(below, _)| below.clone())
-            .collect()
+        let whole = below(&self.dirs, path).filter(|(_, dir)| !dir.flat);
+        whole.map(|(at, _)| at.clone()).collect()
     }
 
     /// How many files count, and in how many directories.
