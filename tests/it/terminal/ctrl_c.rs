@@ -31,6 +31,18 @@ fn witness(rwatch: Pid) -> Option<Pid> {
     children(rwatch).into_iter().find(is_it).map(Pid::from_raw)
 }
 
+/// Waits until the witness has taken in the Ctrl-C that was typed: to the kernel a second one that comes
+/// before that is the same (signal(7), "Queueing").
+fn has_heard(witness: Pid) {
+    let status = format!("/proc/{witness}/status");
+    eventually("the witness has taken in the Ctrl-C", || {
+        let status = std::fs::read_to_string(&status).expect("it lives");
+        let pending = status.lines().find_map(|line| line.strip_prefix("ShdPnd:"));
+        let pending = pending.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+        pending.expect("a mask") & (1 << (Signal::SIGINT as i32 - 1)) == 0
+    });
+}
+
 fn is_gone(pid: Pid) {
     eventually("the witness is gone", || {
         state(&PathBuf::from(format!("/proc/{pid}"))).is_none()
@@ -111,8 +123,10 @@ fn an_end_of_input_after_it_is_no_ctrl_c_either() {
 #[test]
 fn of_several_the_last_one_counts() {
     let (mut terminal, gate) = start_with_gate(&["lines", "ignore", "INT"]);
+    let witness = witness(terminal.leader()).expect("there is one");
     terminal.types(CTRL_C);
     terminal.sees("signal INT");
+    has_heard(witness);
     terminal.types("x\n");
     terminal.sees("line \"x\"");
     terminal.types(CTRL_C);
